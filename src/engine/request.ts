@@ -32,6 +32,8 @@ export interface PortRequest {
   hostIp: string;
   /** 0 is any free port. */
   hostPort: number;
+  /** With `hostPort`: any free port from it to this one, inclusive. */
+  hostPortEnd?: number;
   containerPort: number;
   protocol: "tcp" | "udp" | "sctp";
 }

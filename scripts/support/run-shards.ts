@@ -46,9 +46,9 @@ function makePlace(runDirectory: string, repository: string): Place {
   return { directory, temp, report: join(directory, "report.xml"), env };
 }
 
-async function runShard(shard: Shard, place: Place): Promise<Outcome> {
+async function runShard(shard: Shard, place: Place, repository: string): Promise<Outcome> {
   const command = [process.execPath, "test", `./${shard.path}`, `--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${place.report}`];
-  const step = await runStep(command, { env: place.env, timeoutMs: shard.timeoutMs, keepLeftovers: true });
+  const step = await runStep(command, { cwd: repository, env: place.env, timeoutMs: shard.timeoutMs, keepLeftovers: true });
   const late = step.timedOut ? `\n${shard.path} took longer than ${shard.timeoutMs / 1000} s and was ended.\n` : "";
   return { name: shard.path, counts: countsOfRun(place.report, step.exitCode), output: step.output + late, elapsedMs: step.elapsedMs };
 }
@@ -85,13 +85,14 @@ export interface ShardRun {
 
 /** Runs the shards of one batch side by side, then looks at what they left. */
 export async function runBatch(batch: Shard[], run: ShardRun): Promise<Outcome[]> {
-  const places = batch.map(() => makePlace(run.runDirectory, run.repository));
+  const pairs = batch.map((shard) => ({ shard, place: makePlace(run.runDirectory, run.repository) }));
+  const places = pairs.map((pair) => pair.place);
   const scope = {
     places: places.map((place) => place.temp),
     ...(run.sharedMachine ? { kinds: ["file" as const] } : {}),
   };
   const before = leakSnapshot(scope);
-  const outcomes = await Promise.all(batch.map((shard, index) => runShard(shard, places[index] ?? makePlace(run.runDirectory, run.repository))));
+  const outcomes = await Promise.all(pairs.map(({ shard, place }) => runShard(shard, place, run.repository)));
 
   const notes = await endLeftovers(run.subreaper);
   notes.push(...(await findLeaks(before, scope)).map(describeLeak));

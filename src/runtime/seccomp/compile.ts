@@ -18,7 +18,7 @@ import { Assembler, type Target } from "./assembler.ts";
 import { checkSeccomp } from "./check.ts";
 import { emitCondition, isAlways } from "./conditions.ts";
 import { emitAnyOf } from "./intervals.ts";
-import { multiplexOf } from "./multiplex.ts";
+import { multiplexedCalls } from "./multiplex.ts";
 import { emitRanges, RangeMap } from "./tree.ts";
 import { type NamedVerdicts, readRules, type Verdict, verdictsOf } from "./verdicts.ts";
 
@@ -174,8 +174,8 @@ function filterFlags(profile: Seccomp, notify: boolean): number {
 
 function unknownNames(named: NamedVerdicts, abis: readonly SeccompArch[]): string[] {
   const tables = abis.map(syscallTable);
-  const multiplexed = abis.includes("i386");
-  return [...named.mentioned].filter(
-    (name) => !tables.some((table) => table.has(name)) && !(multiplexed && multiplexOf(name) !== undefined),
-  );
+  const unknown = [...named.mentioned].filter((name) => !tables.some((table) => table.has(name)));
+  if (unknown.length === 0 || !abis.includes("i386")) return unknown;
+  const multiplexed = new Set(multiplexedCalls().map(({ name }) => name));
+  return unknown.filter((name) => !multiplexed.has(name));
 }

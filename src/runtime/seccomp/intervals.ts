@@ -75,15 +75,15 @@ function addIntervals(intervals: Interval[], { operator, low, lowMask }: Conditi
 }
 
 function toRanges(intervals: Interval[], match: Target, otherwise: Target): RangeMap {
-  intervals.sort((a, b) => a[0] - b[0]);
+  const sorted = intervals.toSorted((a, b) => a[0] - b[0]);
   const map = new RangeMap();
   map.from(0, otherwise);
-  let end = -1;
-  for (const [first, last] of intervals) {
-    if (last <= end) continue;
-    if (first > end) map.from(first, match);
-    end = last;
-    if (last < ONES) map.from(last + 1, otherwise);
+  for (let index = 0; index < sorted.length; ) {
+    const [start, last] = sorted[index++] ?? [0, 0];
+    let end = last;
+    for (let next = sorted[index]; next !== undefined && next[0] <= end + 1; next = sorted[++index]) end = Math.max(end, next[1]);
+    map.from(start, match);
+    if (end < ONES) map.from(end + 1, otherwise);
   }
   return map;
 }

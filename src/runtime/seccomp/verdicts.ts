@@ -2,7 +2,7 @@ import type { SeccompRule } from "../../oci/runtime-config.ts";
 import { syscallTable, type SeccompArch } from "../../linux/syscalls.ts";
 import { resultOf } from "./actions.ts";
 import { type Condition, readCondition } from "./conditions.ts";
-import { multiplexOf } from "./multiplex.ts";
+import { multiplexedCalls } from "./multiplex.ts";
 
 /** All of `conditions` lead to `result`. */
 export interface ConditionalResult {
@@ -78,17 +78,17 @@ export function verdictsOf(named: NamedVerdicts, abi: SeccompArch): { byNumber: 
 /** @returns the highest number that it gave a verdict, 0 for none */
 function addMultiplexed(named: NamedVerdicts, table: ReadonlyMap<string, number>, byNumber: Map<number, Verdict>): number {
   const doors = new Map<number, Verdict>();
-  for (const [name, verdict] of named.byName) {
-    const multiplex = multiplexOf(name);
-    const number = multiplex === undefined ? undefined : table.get(multiplex.through);
-    if (multiplex === undefined || number === undefined) continue;
+  for (const { name, through, call } of multiplexedCalls()) {
+    const verdict = named.byName.get(name);
+    const number = table.get(through);
+    if (verdict === undefined || number === undefined) continue;
     let door = doors.get(number);
     if (door === undefined) {
       const own = byNumber.get(number);
       door = { result: own?.result, rules: [...(own?.rules ?? [])] };
       doors.set(number, door);
     }
-    const isCall: Condition = { index: 0, operator: "EQ", high: 0, low: multiplex.call, highMask: 0xffff_ffff, lowMask: 0xffff_ffff };
+    const isCall: Condition = { index: 0, operator: "EQ", high: 0, low: call, highMask: 0xffff_ffff, lowMask: 0xffff_ffff };
     const rules = verdict.result === undefined ? verdict.rules : [{ result: verdict.result, conditions: [] }];
     for (const { result, conditions } of rules) {
       door.rules.push({ result, conditions: [isCall, ...conditions.filter(({ index }) => index !== 0)] });

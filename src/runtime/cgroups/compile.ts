@@ -75,7 +75,7 @@ export function sectionsOf(resources: Resources, path: string, fresh: boolean): 
 /** "/sampan/ab12" → ["/sampan", "/sampan/ab12"]; throws where it is not a plain absolute path beneath the top. */
 export function pathSteps(path: string): string[] {
   const names = path.split("/");
-  const plain = names.slice(1).every((name) => name !== "" && name !== "." && name !== ".." && !/[\0\n]/.test(name));
+  const plain = names.slice(1).every((name) => name !== "" && name !== "." && name !== ".." && !name.includes("\0") && !name.includes("\n"));
   if (names[0] !== "" || names.length < 2 || !plain) {
     throw new SampanError("invalid", `Cannot use cgroup path "${path}": it must be absolute, without empty, "." or ".." parts, and not the top itself`);
   }
@@ -217,7 +217,7 @@ export function enableControllers(unified: Hierarchy | undefined, steps: readonl
   const writes: CgroupWrite[] = [];
   for (const step of ["", ...steps.slice(0, -1)]) {
     const file = `${unified.mountpoint}${step}/cgroup.subtree_control`;
-    const current = options.read(file)?.trim().split(/\s+/) ?? [];
+    const current = options.read(file)?.trim().split(" ") ?? [];
     const lacking = [...enabled].filter((name) => !current.includes(name));
     if (lacking.length === 0) continue;
     writes.push({ path: file, value: lacking.map((name) => `+${name}`).join(" "), why: "let the groups beneath use these controllers", controller: lacking.join(" ") });

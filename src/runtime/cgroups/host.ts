@@ -36,19 +36,21 @@ function parseMountLine(line: string): MountLine | undefined {
 }
 
 function beneath(path: string, directory: string): boolean {
-  return directory === "/" ? path !== "/" : path.startsWith(directory + "/");
+  if (directory === "/") return path !== "/";
+  return path.length > directory.length && path.startsWith(directory) && path[directory.length] === "/";
 }
 
 /** Whether a path walk to the mount's mountpoint ends somewhere else because a later mount lies over it. */
-function hidden(mount: MountLine, mounts: readonly MountLine[], byId: ReadonlyMap<string, MountLine>, via?: MountLine): boolean {
-  for (const other of mounts) {
+function hidden(mount: MountLine, byId: ReadonlyMap<string, MountLine>, byParent: ReadonlyMap<string, MountLine[]>, via?: MountLine): boolean {
+  for (const child of byParent.get(mount.id) ?? []) {
     // What lies over an ancestor hides all but what was mounted on that in turn.
-    if (other === mount || other === via) continue;
-    if (other.parent === mount.id && other.mountpoint === mount.mountpoint) return true;
-    if (other.parent === mount.parent && beneath(mount.mountpoint, other.mountpoint)) return true;
+    if (child !== via && child !== mount && child.mountpoint === mount.mountpoint) return true;
+  }
+  for (const sibling of byParent.get(mount.parent) ?? []) {
+    if (sibling !== mount && sibling !== via && beneath(mount.mountpoint, sibling.mountpoint)) return true;
   }
   const parent = byId.get(mount.parent);
-  return parent !== undefined && parent !== mount && hidden(parent, mounts, byId, mount);
+  return parent !== undefined && parent !== mount && hidden(parent, byId, byParent, mount);
 }
 
 /**
@@ -74,19 +76,22 @@ export function parseCgroupHost(mountinfo: string, selfCgroup: string, read: Rea
     for (const controller of controllers) if (controller !== "" && !controller.startsWith("name=")) known.add(controller);
   }
 
-  const mounts: MountLine[] = [];
+  const candidates: MountLine[] = [];
   const byId = new Map<string, MountLine>();
+  const byParent = new Map<string, MountLine[]>();
   for (const line of mountinfo.split("\n")) {
     const mount = parseMountLine(line);
     if (mount === undefined) continue;
-    mounts.push(mount);
     byId.set(mount.id, mount);
+    const siblings = byParent.get(mount.parent);
+    if (siblings === undefined) byParent.set(mount.parent, [mount]);
+    else siblings.push(mount);
+    if (mount.type === "cgroup" || mount.type === "cgroup2") candidates.push(mount);
   }
 
   const chosen = new Map<string, MountLine>();
-  for (const mount of mounts) {
-    if (mount.type !== "cgroup" && mount.type !== "cgroup2") continue;
-    if (hidden(mount, mounts, byId)) continue;
+  for (const mount of candidates) {
+    if (hidden(mount, byId, byParent)) continue;
     // One hierarchy may be mounted many times: the one that shows most of it wins, then the usual place.
     const rival = chosen.get(mount.device);
     if (rival === undefined || preference(mount) < preference(rival)) chosen.set(mount.device, mount);
@@ -102,7 +107,7 @@ export function parseCgroupHost(mountinfo: string, selfCgroup: string, read: Rea
         version: 2,
         mountpoint: mount.mountpoint,
         root: mount.root,
-        controllers: text.split(/\s+/).filter((name) => name !== ""),
+        controllers: text.trim().split(" ").filter((name) => name !== ""),
         own: ownByControllers.get("") ?? "/",
       };
       hierarchies.push(unified);

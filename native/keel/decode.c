@@ -1,0 +1,133 @@
+/* Reading a plan: every offset is checked before anything is done with it. Included by keel.c. */
+
+static int fits(u32 offset, u64 size, u32 total) {
+  return offset <= total && size <= total - offset;
+}
+
+/* 0 if the plan is well formed, otherwise a negative errno. Turns the data offsets at its relocations into pointers. */
+static int decode(struct plan *p, u8 *bytes, u32 size) {
+  struct header *h = &p->head;
+  if (size < sizeof *h) return -ENOEXEC;
+  memcpy(h, bytes, sizeof *h);
+  if (h->magic != PLAN_MAGIC || h->size != size || h->inner > h->count) return -ENOEXEC;
+  if (h->code % 8 || h->relocs % 4 || h->data % 8 || h->out_size > PLAN_MAX) return -ENOEXEC;
+  if (!fits(h->code, (u64)h->count * sizeof(struct instruction), size)) return -ENOEXEC;
+  if (!fits(h->relocs, (u64)h->reloc_count * 4, size) || !fits(h->data, h->data_size, size)) return -ENOEXEC;
+  p->base = bytes;
+  p->data = bytes + h->data;
+  p->code = (const struct instruction *)(const void *)(bytes + h->code);
+  for (u32 i = 0; i < h->count; i++) {
+    const struct instruction *in = &p->code[i];
+    if (in->op >= OP_COUNT || in->cond >= COND_KINDS || in->reg > REGISTERS) return -ENOEXEC;
+    if (in->cond != COND_NONE && in->cond_index >= h->count) return -ENOEXEC;
+    for (int a = 0; a < 6; a++) {
+      u64 v = in->arg[a];
+      switch (in->kind[a]) {
+        case ARG_IMM: break;
+        case ARG_DATA: if (v > h->data_size) return -ENOEXEC; break;
+        case ARG_RESULT: if (v >= h->count) return -ENOEXEC; break;
+        case ARG_LOAD32: if (h->data_size < 4 || v > h->data_size - 4) return -ENOEXEC; break;
+        case ARG_OUT: if (v > h->out_size) return -ENOEXEC; break;
+        case ARG_REG: if (v >= REGISTERS) return -ENOEXEC; break;
+        default: return -ENOEXEC;
+      }
+    }
+    u64 room = 0; /* what the operation itself touches behind arg[0] in data */
+    if (in->op == OP_PATCH)
+      room = in->nr == PATCH_U32 ? 4 : in->nr == PATCH_U64 ? 8 : in->nr == PATCH_DECIMAL || in->nr == PATCH_PADDED ? 11 : NONE;
+    if (in->op == OP_SPAWN) room = sizeof(u64) * 6;
+    if (in->op == OP_MONITOR) room = sizeof(struct monitor);
+    if (room && (room > h->data_size || in->arg[0] > h->data_size - room)) return -ENOEXEC;
+    if ((in->op == OP_SPAWN || in->op == OP_MONITOR) && in->arg[0] % 8) return -ENOEXEC;
+    if (in->op == OP_SKIP && in->nr >= h->count - i) return -ENOEXEC;
+    if (in->op == OP_CLONE && h->inner >= h->count) return -ENOEXEC;
+  }
+  const u32 *relocs = (const u32 *)(const void *)(bytes + h->relocs);
+  for (u32 i = 0; i < h->reloc_count; i++) {
+    u64 target;
+    if (h->data_size < 8 || relocs[i] > h->data_size - 8) return -ENOEXEC;
+    memcpy(&target, p->data + relocs[i], 8);
+    if (target > h->data_size) return -ENOEXEC;
+    target = (u64)(uintptr_t)(p->data + target);
+    memcpy(p->data + relocs[i], &target, 8);
+  }
+  return 0;
+}
+
+static u8 *map(u64 size, int flags, int fd) {
+  long at = SYS(__NR_mmap, 0, size, PROT_READ_ | PROT_WRITE_, flags, fd, 0);
+  return at < 0 && at > -4096 ? 0 : (u8 *)at;
+}
+
+static u64 mapped;   /* size of the mapping that holds the plan */
+static u8 *memory;
+static u64 results_mapped;
+
+/* Reads one part from `from`: 1 if there was one, 0 at end-of-file. Stops on anything malformed. */
+static int read_part(struct plan *p, int from) {
+  struct header h;
+  long r = read_all(from, &h, sizeof h);
+  if (r == 1) return 0;
+  if (r < 0) stop(NONE, (int)-r);
+  if (h.magic != PLAN_MAGIC || h.size < sizeof h || h.size > PLAN_MAX) stop(NONE, ENOEXEC);
+  if (h.size > mapped) {
+    if (memory) SYS(__NR_munmap, memory, mapped);
+    mapped = ((u64)h.size + 65535) & ~65535ull;
+    memory = map(mapped, MAP_PRIVATE_ | MAP_ANONYMOUS_, -1);
+    if (!memory) stop(NONE, ENOMEM);
+  }
+  memcpy(memory, &h, sizeof h);
+  if (read_all(from, memory + sizeof h, h.size - sizeof h) != 0) stop(NONE, ENOEXEC);
+  r = decode(p, memory, h.size);
+  if (r < 0) stop(NONE, (int)-r);
+  return 1;
+}
+
+static u64 report_size(const struct plan *p) {
+  return sizeof(struct report) + (u64)p->head.count * sizeof(struct result) + p->head.out_size;
+}
+
+static void place_report(struct plan *p, u8 *at) {
+  p->report = (struct report *)(void *)at;
+  p->results = (struct result *)(void *)(at + sizeof(struct report));
+  p->out = at + sizeof(struct report) + (u64)p->head.count * sizeof(struct result);
+}
+
+/*
+ * The report is a file that the engine reads afterwards and all of keel's processes map. When it is a pipe or a
+ * socket the plan comes in parts, and each part is answered by its report and what it wrote for the engine.
+ */
+static void load(struct plan *p, int from, int to) {
+  if (!read_part(p, from)) stop(NONE, ENOEXEC);
+  u64 size = report_size(p);
+  p->streamed = SYS(__NR_ftruncate, to, size) < 0;
+  if (p->streamed) size = results_mapped = (size + 65535) & ~65535ull;
+  u8 *at = p->streamed ? map(size, MAP_PRIVATE_ | MAP_ANONYMOUS_, -1) : map(size, MAP_SHARED_, to);
+  if (!at) stop(NONE, ENOMEM);
+  place_report(p, at);
+  p->report->failed = NONE;
+  p->report->start_ns = now_ns(CLOCK_MONOTONIC_);
+  if (!p->streamed) {
+    SYS(__NR_close, from);
+    SYS(__NR_close, to);
+  }
+}
+
+/* Answers the part that has run and reads the next one: 0 when there is none. */
+static int next_part(struct plan *p, int from, int to) {
+  if (!p->streamed) return 0;
+  if (write_all(to, p->report, sizeof *p->report) < 0 || write_all(to, p->out, p->head.out_size) < 0) quit(125);
+  if (p->head.flags & PLAN_LAST || !read_part(p, from)) return 0;
+  u64 size = report_size(p);
+  u8 *at = (u8 *)p->report;
+  if (size > results_mapped) {
+    SYS(__NR_munmap, at, results_mapped);
+    results_mapped = (size + 65535) & ~65535ull;
+    at = map(results_mapped, MAP_PRIVATE_ | MAP_ANONYMOUS_, -1);
+    if (!at) quit(125);
+  }
+  place_report(p, at);
+  memset(p->report, 0, size);
+  p->report->failed = NONE;
+  return 1;
+}

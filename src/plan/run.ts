@@ -1,0 +1,109 @@
+import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from "node:fs";
+import { SampanError, errnoOf, messageOf } from "../base/errors.ts";
+import { errnoName, errnoText } from "../linux/errno.ts";
+import { hostArch } from "../linux/arch.ts";
+import type { Plan } from "./build.ts";
+import { encodePlan } from "./encode.ts";
+import type { Call } from "./model.ts";
+import type { Report } from "./report.ts";
+import { parseReport } from "./report.ts";
+import type { Spawned } from "./spawn.ts";
+import { spawnProcess } from "./spawn.ts";
+
+export interface RunOptions {
+  /** The executor. */
+  readonly keel: string;
+  /** A directory of ours for the plan and the report; both are unlinked as soon as they are open. */
+  readonly directory: string;
+  /** Descriptors of ours that become 0, 1 and 2; nothing where it says so. */
+  readonly stdio?: readonly [number | "ignore", number | "ignore", number | "ignore"];
+  /** Further descriptors of ours, 3 and up; the plan must keep them (`keepBelow`). */
+  readonly inherit?: readonly number[];
+}
+
+export interface Running {
+  readonly pid: number;
+  /** Passes a signal on to what the plan started. */
+  kill(signal: number): void;
+  /** Resolves when keel's front ends. A plan that failed is in the report, not thrown. */
+  readonly finished: Promise<{ readonly code: number; readonly report: Report }>;
+}
+
+function openUnlinked(path: string): number {
+  const fd = openSync(path, "wx+", 0o600);
+  unlinkSync(path);
+  return fd;
+}
+
+let serial = 0; // names of files that exist for a moment, unique within this process
+
+/** Hands a plan to keel. Throws SampanError "unavailable" if keel cannot be started. */
+export async function startPlan(plan: Plan, options: RunOptions): Promise<Running> {
+  const bytes = encodePlan(plan, hostArch());
+  const name = `${options.directory}/plan.${process.pid}.${++serial}`;
+  const planFd = openUnlinked(name);
+  const reportFd = openUnlinked(`${name}.report`);
+  let child: Spawned;
+  try {
+    writeSync(planFd, bytes, 0, bytes.length, 0);
+    const inherit = options.inherit ?? [];
+    const stdio = options.stdio ?? (["ignore", "ignore", 2] as const);
+    const args = inherit.length === 0 ? [] : [String(3 + inherit.length), String(4 + inherit.length)];
+    child = await spawnProcess(options.keel, args, { stdio: [...stdio, ...inherit, planFd, reportFd], env: {}, argv0: "keel" });
+  } catch (error) {
+    closeSync(reportFd);
+    throw new SampanError("unavailable", `Cannot start the executor "${options.keel}": ${messageOf(error)}`, {
+      code: errnoOf(error),
+      cause: error,
+    });
+  } finally {
+    closeSync(planFd);
+  }
+  const count = plan.outer.calls.length + plan.inner.calls.length;
+  const finished = child.exited.then((code) => {
+    const buffer = Buffer.alloc(Math.max(fstatSync(reportFd).size, 64 + count * 24));
+    readSync(reportFd, buffer, 0, buffer.length, 0);
+    closeSync(reportFd);
+    return { code, report: parseReport(buffer, count) };
+  });
+  return { pid: child.pid, kill: (signal) => { child.kill(signal); }, finished };
+}
+
+/** Runs a plan to its end; throws what failed. */
+export async function runPlan(plan: Plan, options: RunOptions): Promise<Report> {
+  const running = await startPlan(plan, options);
+  const { code, report } = await running.finished;
+  const failure = planFailure(plan, report);
+  if (failure) throw failure;
+  if (code !== 0 && report.state !== "exited")
+    throw new SampanError("internal", `Cannot run the plan: the executor ended with code ${code} and said nothing`);
+  return report;
+}
+
+/** The instruction at a position of the whole plan, as reports count. */
+export function callAt(plan: Plan, index: number): Call | undefined {
+  const outer = plan.outer.calls.length;
+  return index < outer ? plan.outer.calls[index] : plan.inner.calls[index - outer];
+}
+
+/** The failure of a report as an error: what could not be done, by which call, and why. */
+export function planFailure(plan: Plan, report: Report): PlanError | undefined {
+  if (!report.failure) return undefined;
+  const { index, errno } = report.failure;
+  const call = index === undefined ? undefined : callAt(plan, index);
+  const what = call?.options.what ?? (call ? `run step "${call.stage}"` : "run the plan");
+  const name = call ? (call.op === "call" || call.op === "clone" ? call.name : call.op) : "keel";
+  return new PlanError(`Cannot ${what}: ${name}: ${errnoText(errno)} (${errnoName(errno)})`, errnoName(errno), call, index);
+}
+
+/** A call of a plan failed, and with it the plan. */
+export class PlanError extends SampanError {
+  readonly call: Call | undefined;
+  readonly index: number | undefined;
+
+  constructor(message: string, code: string, call: Call | undefined, index: number | undefined) {
+    super("internal", message, { code });
+    this.call = call;
+    this.index = index;
+  }
+}

@@ -1,0 +1,58 @@
+import type { Device } from "../oci/index.ts";
+import * as C from "../linux/constants.ts";
+import type { Context, Fd } from "./context.ts";
+import { attach, cloneTree } from "./mounts.ts";
+import { makeInRoot, openInRoot } from "./resolve.ts";
+
+/** Every container has these (runtime-spec config-linux.md "Default Devices"). */
+const STANDARD: readonly (readonly [name: string, major: number, minor: number])[] = [
+  ["null", 1, 3], ["zero", 1, 5], ["full", 1, 7], ["random", 1, 8], ["urandom", 1, 9], ["tty", 5, 0],
+];
+
+const LINKS: readonly (readonly [name: string, target: string])[] = [
+  ["fd", "/proc/self/fd"], ["stdin", "/proc/self/fd/0"], ["stdout", "/proc/self/fd/1"], ["stderr", "/proc/self/fd/2"], ["ptmx", "pts/ptmx"],
+];
+
+const TYPES: Record<string, number> = { c: C.S_IFCHR, u: C.S_IFCHR, b: C.S_IFBLK, p: C.S_IFIFO };
+
+/**
+ * Device nodes. In a user namespace mknod(2) is refused, so the host's own nodes are bound there instead.
+ * `dev` is the root of a /dev that this plan itself made; undefined if the config brought another.
+ */
+export function addDevices(context: Context, root: Fd, dev: Fd | undefined, inUserNamespace: boolean): void {
+  const { inner: line, config } = context;
+  line.stage("devices");
+  const wanted = new Map<string, Device>();
+  for (const [name, major, minor] of STANDARD) wanted.set(`/dev/${name}`, { type: "c", path: `/dev/${name}`, major, minor, fileMode: 0o666, uid: 0, gid: 0 });
+  for (const device of config.linux?.devices ?? []) wanted.set(device.path, device);
+  for (const device of wanted.values()) {
+    const what = `make device "${device.path}" ${context.where}`;
+    const name = device.path.startsWith("/dev/") ? device.path.slice(5) : "";
+    const simple = dev !== undefined && name !== "" && !name.includes("/");
+    if (inUserNamespace) {
+      const source = cloneTree(line, C.AT_FDCWD, device.path, false, { what, why: "mknod is not allowed in a user namespace: the host's node is bound" });
+      attach(line, source, makeInRoot(line, root, device.path, "file", { what, why: "a place for it" }), what);
+      continue;
+    }
+    const mode = (TYPES[device.type] ?? C.S_IFCHR) | (device.fileMode ?? 0o666);
+    const number = device.type === "p" ? 0 : C.makeDevice(device.major ?? 0, device.minor ?? 0);
+    let parent: Fd = root;
+    let base = name;
+    if (simple) parent = dev;
+    else {
+      const parts = device.path.split("/").filter((part) => part !== "");
+      base = parts.pop() ?? "";
+      parent = parts.length === 0 ? root : makeInRoot(line, root, parts.join("/"), "directory", { what, why: "the directory of the node" });
+    }
+    line.call("mknodat", [parent, base, mode, number], {
+      what, why: `${device.type} ${device.major ?? 0}:${device.minor ?? 0}`, ...(simple ? {} : { tolerate: ["EEXIST"] as const }),
+    });
+    if ((device.uid ?? 0) !== 0 || (device.gid ?? 0) !== 0)
+      line.call("fchownat", [parent, base, device.uid ?? 0, device.gid ?? 0, C.AT_SYMLINK_NOFOLLOW], { what, why: "its owner" });
+  }
+  const parent = dev ?? openInRoot(line, root, "dev", { what: `open "/dev" ${context.where}`, why: "for its links", tolerate: ["ENOENT"] });
+  for (const [name, target] of LINKS)
+    line.call("symlinkat", [target, parent, name], {
+      what: `make "/dev/${name}" ${context.where}`, why: target, ...(dev === undefined ? { tolerate: "any" as const } : { tolerate: ["EEXIST"] as const }),
+    });
+}

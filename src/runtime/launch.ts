@@ -1,0 +1,92 @@
+import type { RuntimeConfig } from "../oci/index.ts";
+import type { Arch } from "../linux/arch.ts";
+import type { CgroupPlan } from "./cgroups/index.ts";
+
+/** What of this host the compiler has to know. Everything else it decides from the config alone. */
+export interface HostFacts {
+  readonly arch: Arch;
+  /** [6, 18] for "6.18.44". */
+  readonly kernel: readonly [major: number, minor: number];
+  /** Mount points of the cgroup hierarchies, for a container's own view of them. */
+  readonly cgroupMounts: readonly { readonly version: 1 | 2; readonly name: string; readonly option: string }[];
+  /** Capabilities that this kernel and our own bounding set have. */
+  readonly lastCapability: number;
+}
+
+/** Where the root filesystem comes from. */
+export type RootSource =
+  | {
+      readonly kind: "overlay";
+      /** Uppermost first. */
+      readonly lowers: readonly string[];
+      readonly upper: string;
+      readonly work: string;
+      /** Skip what makes the upper layer survive a power cut: it goes with the container. */
+      readonly volatile: boolean;
+    }
+  | { readonly kind: "directory"; readonly path: string };
+
+/** A batch of rtnetlink messages: bytes, places that take a descriptor or pid, and one acknowledgement per message. */
+export interface NetlinkBatch {
+  readonly bytes: Uint8Array;
+  readonly patches: readonly { readonly offset: number; readonly what: "netns-fd" | "pid" }[];
+  readonly messages: readonly { readonly label: string }[];
+}
+
+export interface HealthPlan {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly startPeriodMs: number;
+  readonly startIntervalMs: number;
+  readonly retries: number;
+  /** Files: the prepared exec plan, and the log that records are appended to. */
+  readonly plan: string;
+  readonly log: string;
+  /** What to run when the verdict may have changed; nothing if empty. */
+  readonly notify: readonly string[];
+}
+
+/** What the monitor does while the container runs (src: native/keel/monitor.c). */
+export interface MonitorPlan {
+  /** Nobody waits: the container's streams belong to the log alone. */
+  readonly detached: boolean;
+  /** Which of the caller's streams are connected. */
+  readonly attach: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
+  /** Keep the container's stdin open although nobody is attached to it. */
+  readonly openStdin: boolean;
+  /** Close the container's stdin when the first client's ends. */
+  readonly stdinOnce: boolean;
+  /** Path of the attach socket; none if undefined. */
+  readonly socket?: string;
+  readonly log?: { readonly path: string; readonly maxBytes: number; readonly maxFiles: number };
+  /** Bytes of the key sequence that detaches; empty for none. */
+  readonly detachKeys: Uint8Array;
+  /** Where the exit status is written. */
+  readonly status?: { readonly path: string; readonly durable: boolean };
+  /** argv of the program that finishes the container when nobody waits for it. */
+  readonly finalize: readonly string[];
+  /** "K=V" for the programs that the monitor starts. */
+  readonly environment: readonly string[];
+  readonly health?: HealthPlan;
+}
+
+export interface Launch {
+  readonly config: RuntimeConfig;
+  readonly host: HostFacts;
+  /** What messages call the container: its name. */
+  readonly name: string;
+  readonly root: RootSource;
+  /** An existing empty directory of ours; the root filesystem is attached there inside the container's namespace. */
+  readonly mountPoint: string;
+  readonly cgroup?: CgroupPlan;
+  /** seccomp(2) program, `struct sock_filter[]`. */
+  readonly seccomp?: { readonly program: Uint8Array; readonly flags: number };
+  readonly network?: { readonly outer?: NetlinkBatch; readonly inner?: NetlinkBatch };
+  readonly init: boolean;
+  /** With a monitor the container outlives its starter; without, keel waits and the streams are the caller's own. */
+  readonly monitor?: MonitorPlan;
+  /** pid that keel's front is to be traced by, for `sampan trace`. */
+  readonly trace: boolean;
+  /** Destinations of bind mounts whose source is not a directory: what is missing there is made as a file. */
+  readonly fileMounts?: ReadonlySet<string>;
+}

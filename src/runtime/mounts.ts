@@ -1,0 +1,149 @@
+import { SampanError } from "../base/errors.ts";
+import { Block } from "../plan/index.ts";
+import type { Call, Line } from "../plan/index.ts";
+import type { Mount } from "../oci/index.ts";
+import * as C from "../linux/constants.ts";
+import type { MountOptions } from "../linux/mount-options.ts";
+import { parseMountOptions } from "../linux/mount-options.ts";
+import type { Context, Fd } from "./context.ts";
+import { makeInRoot } from "./resolve.ts";
+
+/** `struct mount_attr` of mount_setattr(2). */
+export function setAttributes(
+  line: Line,
+  tree: Fd,
+  change: { set?: number; clear?: number; propagation?: number; userns?: Fd },
+  recursive: boolean,
+  options: { what: string; why: string; tolerate?: ("EINVAL" | "EPERM")[] },
+): Call {
+  const attr = new Block(32, "struct mount_attr").u64(0, change.set ?? 0).u64(8, change.clear ?? 0).u64(16, change.propagation ?? 0);
+  if (change.userns !== undefined) line.patch(attr, 24, change.userns, "u64", { why: "the user namespace whose mapping applies" });
+  return line.call("mount_setattr", [tree, "", C.AT_EMPTY_PATH | (recursive ? C.AT_RECURSIVE : 0), attr, 32], options);
+}
+
+/** Makes a new filesystem, attached nowhere yet: nobody can reach it or be redirected through it. */
+export function newFilesystem(
+  line: Line,
+  type: string,
+  data: readonly (readonly [key: string, value?: string])[],
+  attributes: number,
+  options: { what: string; why: string; source?: string },
+): Call {
+  const fs = line.call("fsopen", [type, C.FSOPEN_CLOEXEC], options);
+  if (options.source)
+    line.call("fsconfig", [fs, C.FSCONFIG_SET_STRING, "source", options.source, 0], { what: options.what, why: "the name that the mount table shows" });
+  for (const [key, value] of data)
+    line.call(
+      "fsconfig",
+      [fs, value === undefined ? C.FSCONFIG_SET_FLAG : C.FSCONFIG_SET_STRING, key, value ?? null, 0],
+      { what: `${options.what} with option "${key}${value === undefined ? "" : `=${value}`}"`, why: "an option of the filesystem" },
+    );
+  line.call("fsconfig", [fs, C.FSCONFIG_CMD_CREATE, null, null, 0], { what: options.what, why: "makes the filesystem" });
+  return line.call("fsmount", [fs, C.FSMOUNT_CLOEXEC, attributes], { what: options.what, why: "a mount that is attached nowhere yet" });
+}
+
+/** Attaches a mount at an opened target: by descriptor, so that no path can be changed in between. */
+export function attach(line: Line, tree: Fd, target: Fd, what: string): Call {
+  return line.call("move_mount", [tree, "", target, "", C.MOVE_MOUNT_F_EMPTY_PATH | C.MOVE_MOUNT_T_EMPTY_PATH], {
+    what, why: "attached by descriptor: no path that could be swapped in between",
+  });
+}
+
+/** Copies a mount (with `recursive`, all beneath it) to one that is attached nowhere yet. */
+export function cloneTree(line: Line, from: Fd, path: string, recursive: boolean, options: { what: string; why: string }): Call {
+  return line.call(
+    "open_tree",
+    [from, path, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC | (recursive ? C.AT_RECURSIVE : 0) | (path === "" ? C.AT_EMPTY_PATH : 0)],
+    options,
+  );
+}
+
+export interface BindSource {
+  readonly mount: Mount;
+  readonly tree: Call;
+}
+
+export function isBind(mount: Mount): boolean {
+  return mount.type === "bind" || (mount.options ?? []).some((option) => option === "bind" || option === "rbind");
+}
+
+function words(options: readonly string[]): (readonly [string, string?])[] {
+  return options.map((option) => {
+    const equals = option.indexOf("=");
+    return equals < 0 ? [option] : [option.slice(0, equals), option.slice(equals + 1)];
+  });
+}
+
+/** How messages name a mount. */
+function naming(mount: Mount, context: Context): string {
+  return `mount "${mount.destination}" ${context.where}`;
+}
+
+/**
+ * Copies of the trees that are bound into the container, taken while this process still sees the host's mounts, and
+ * before everything is made private: a copy that shall go on receiving mounts from the host has to be its peer now.
+ */
+export function takeBindSources(context: Context): Map<Mount, Call> {
+  const line = context.inner;
+  const taken = new Map<Mount, Call>();
+  for (const mount of context.config.mounts ?? []) {
+    if (!isBind(mount)) continue;
+    const options = parseMountOptions(mount.options ?? []);
+    const tree = cloneTree(line, C.AT_FDCWD, mount.source ?? "", options.recursiveBind || !options.bind, {
+      what: `${naming(mount, context)}: bind "${mount.source ?? ""}"`,
+      why: `a copy of the mount at ${mount.source ?? ""}`,
+    });
+    taken.set(mount, tree);
+  }
+  return taken;
+}
+
+function applyOptions(context: Context, mount: Mount, tree: Call, options: MountOptions): void {
+  const line = context.inner;
+  const what = naming(mount, context);
+  const recursivePropagation = options.propagationRecursive || options.propagation === 0;
+  const propagation = options.propagation === 0 ? C.MS_PRIVATE : options.propagation;
+  const { set, clear } = options.attributes;
+  if (propagation === C.MS_SHARED) {
+    // A copy of a shared mount is its peer; made a slave first it would only listen.
+    setAttributes(line, tree, { propagation: C.MS_SHARED }, recursivePropagation, { what, why: "mounts made on either side appear on the other" });
+    if (set || clear) setAttributes(line, tree, { set, clear }, false, { what, why: "the mount's own flags" });
+  } else {
+    const whole = recursivePropagation && (set || clear) && options.recursiveBind === false;
+    setAttributes(line, tree, { propagation }, recursivePropagation, { what, why: "mounts made on the other side stay there" });
+    if (set || clear || whole) setAttributes(line, tree, { set, clear }, false, { what, why: "read-only, nosuid, nodev, noexec as asked" });
+  }
+  const { recursive } = options;
+  if (recursive.set || recursive.clear)
+    setAttributes(line, tree, recursive, true, { what, why: "flags for the whole tree" });
+}
+
+/** Adds one mount of the config. Returns the descriptor of its root, which later steps use instead of its path. */
+export function addMount(context: Context, mount: Mount, root: Fd, sources: ReadonlyMap<Mount, Call>): Call {
+  const line = context.inner;
+  const what = naming(mount, context);
+  const options = parseMountOptions(mount.options ?? []);
+  const source = sources.get(mount);
+  // /proc and /sys carry security decisions: a symlink there is an attack (CVE-2019-19921), not a layout.
+  const strict = mount.type === "proc" || mount.type === "sysfs";
+  const resolve = strict ? { resolve: C.RESOLVE_IN_ROOT | C.RESOLVE_NO_SYMLINKS } : {};
+  if (source) {
+    applyOptions(context, mount, source, options);
+    const isFile = context.launch.fileMounts?.has(mount.destination) ?? false;
+    const target = makeInRoot(line, root, mount.destination, isFile ? "file" : "directory", {
+      what, why: `the place for ${mount.source ?? "the mount"}, inside the root`,
+    });
+    attach(line, source, target, what);
+    return source;
+  }
+  const type = mount.type ?? "";
+  if (type === "") throw new SampanError("invalid", `Cannot ${what}: the mount has no type`);
+  const target = makeInRoot(line, root, mount.destination, "directory", { what, why: `where ${type} goes, inside the root`, ...resolve });
+  const tree = newFilesystem(line, type, words(options.data), options.attributes.set, {
+    what, why: `a new ${type} filesystem`, source: mount.source ?? type,
+  });
+  if (options.propagation && options.propagation !== C.MS_PRIVATE)
+    setAttributes(line, tree, { propagation: options.propagation }, options.propagationRecursive, { what, why: "propagation as asked" });
+  attach(line, tree, target, what);
+  return tree;
+}

@@ -1,0 +1,96 @@
+import { SampanError } from "../base/errors.ts";
+import type { Call } from "../plan/index.ts";
+import * as C from "../linux/constants.ts";
+import type { Context, Fd } from "./context.ts";
+import type { RootSource } from "./launch.ts";
+import { attach, cloneTree, newFilesystem, setAttributes } from "./mounts.ts";
+
+/** The page that mount(2) takes options in, less its NUL. */
+const MOUNT_DATA_MAX = 4095;
+
+function atLeast(kernel: readonly [number, number], major: number, minor: number): boolean {
+  return kernel[0] > major || (kernel[0] === major && kernel[1] >= minor);
+}
+
+/** Colons separate lower directories and commas options, so both are escaped (overlayfs documentation, mount(8)). */
+function escapeOverlay(path: string): string {
+  return path.replace(/[\\:,]/g, (character) => `\\${character}`);
+}
+
+function overlay(context: Context, source: Extract<RootSource, { kind: "overlay" }>): Call {
+  const { inner: line, host, launch } = context;
+  const what = `mount the root filesystem ${context.where}`;
+  const data: [string, string?][] = [
+    // Without these a kernel's defaults could put references into the upper layer that no other host understands.
+    ["index", "off"], ["metacopy", "off"], ["redirect_dir", "off"],
+  ];
+  if (source.volatile) data.push(["volatile"]);
+  if (context.config.linux?.namespaces?.some(({ type, path }) => type === "user" && path === undefined)) data.push(["userxattr"]);
+  if (atLeast(host.kernel, 6, 5)) {
+    return newFilesystem(
+      line, "overlay",
+      [...source.lowers.map((lower): [string, string] => ["lowerdir+", lower]), ["upperdir", source.upper], ["workdir", source.work], ...data],
+      0, { what, why: "the image's layers, read-only, under a layer of the container's own", source: "overlay" },
+    );
+  }
+  const options = [
+    `lowerdir=${source.lowers.map(escapeOverlay).join(":")}`, `upperdir=${escapeOverlay(source.upper)}`, `workdir=${escapeOverlay(source.work)}`,
+    ...data.map(([key, value]) => (value === undefined ? key : `${key}=${value}`)),
+  ].join(",");
+  if (Buffer.byteLength(options) > MOUNT_DATA_MAX)
+    throw new SampanError("unsupported", `Cannot ${what}: ${source.lowers.length} layers do not fit into one mount option page before Linux 6.5`);
+  line.call("mount", ["overlay", launch.mountPoint, "overlay", 0, options], { what, why: "the image's layers under a layer of the container's own" });
+  return line.call("openat", [C.AT_FDCWD, launch.mountPoint, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what, why: "the root, by descriptor" });
+}
+
+/** Makes the mount table private and attaches the root filesystem; returns its descriptor. */
+export function addRoot(context: Context, takeSources: () => void): Call {
+  const { inner: line, launch, config } = context;
+  line.stage("mount namespace");
+  const propagation = config.linux?.rootfsPropagation;
+  takeSources();
+  line.call("mount", [null, "/", null, C.MS_REC | C.MS_PRIVATE, null], {
+    what: `make the mounts private ${context.where}`, why: "nothing that is mounted here may appear on the host",
+  });
+  line.stage("root filesystem");
+  let root: Call;
+  if (launch.root.kind === "overlay") {
+    root = overlay(context, launch.root);
+    if (!atLeast(context.host.kernel, 6, 5)) return root;
+  } else {
+    const what = `open the root filesystem "${launch.root.path}" ${context.where}`;
+    root = cloneTree(line, C.AT_FDCWD, launch.root.path, true, { what, why: "a mount of its own, since pivot_root needs one" });
+    setAttributes(line, root, { propagation: C.MS_PRIVATE }, true, { what, why: "private as everything else" });
+  }
+  const where = line.call("openat", [C.AT_FDCWD, launch.mountPoint, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], {
+    what: `open "${launch.mountPoint}"`, why: "a place to attach the root to",
+  });
+  attach(line, root, where, `mount the root filesystem ${context.where}`);
+  void propagation;
+  return root;
+}
+
+const PROPAGATIONS: Record<string, number> = { private: C.MS_PRIVATE, slave: C.MS_SLAVE, shared: C.MS_SHARED, unbindable: C.MS_UNBINDABLE };
+
+/**
+ * pivot_root(".", "."): the new root is stacked over the old one at the same place, and one umount takes the old one
+ * away, so that there is no directory where it could be reached in between (pivot_root(2), NOTES).
+ */
+export function enterRoot(context: Context, root: Fd): void {
+  const { inner: line, config } = context;
+  line.stage("pivot");
+  const what = `change to the root filesystem ${context.where}`;
+  line.call("fchdir", [root], { what, why: "into the new root" });
+  line.call("pivot_root", [".", "."], { what, why: "the new root becomes /, the old one lies over it" });
+  line.call("umount2", [".", C.MNT_DETACH], { what, why: "the host's root is gone from this namespace" });
+  line.call("chdir", ["/"], { what, why: "no directory of the host is left as working directory" });
+  const wanted = config.linux?.rootfsPropagation ?? "";
+  if (wanted !== "") {
+    const recursive = wanted.length > 1 && wanted.startsWith("r");
+    const flag = PROPAGATIONS[recursive ? wanted.slice(1) : wanted];
+    if (flag === undefined) throw new SampanError("invalid", `Cannot ${what}: rootfsPropagation "${wanted}" is not known`);
+    line.call("mount", [null, "/", null, flag | (recursive ? C.MS_REC : 0), null], { what, why: "linux.rootfsPropagation" });
+  }
+  if (config.root?.readonly)
+    setAttributes(line, root, { set: C.MOUNT_ATTR_RDONLY }, false, { what: `make the root filesystem read-only ${context.where}`, why: "--read-only" });
+}

@@ -98,18 +98,23 @@ function emitAbi(context: Context, abi: SeccompArch, withX32: boolean): Target {
  */
 function addNumbers(context: Context, map: RangeMap, abi: SeccompArch, base: number): Target {
   const { byNumber, highest } = verdictsOf(context.named, abi);
+  // As in runc: an ABI of which the profile mentions nothing has no future either, but the default action throughout.
+  const after = highest > 0 ? (context.future ?? context.fallback) : context.fallback;
   const numbers = Uint32Array.from(byNumber.keys()).sort();
   map.from(base, context.fallback);
+  let isAfter = false;
   for (const number of numbers) {
     const verdict = byNumber.get(number);
     if (verdict === undefined) continue;
+    // Only a door of multiplex.ts can lie above the calls that the profile mentions itself.
+    if (number > highest && !isAfter) {
+      map.from(highest + 1, after);
+      isAfter = true;
+    }
     map.from(number, emitVerdict(context, verdict, argumentBits(abi)));
-    map.from(number + 1, context.fallback);
+    map.from(number + 1, isAfter ? after : context.fallback);
   }
-  // As in runc: an ABI of which the profile mentions nothing has no future either, but the default action throughout.
-  if (highest === 0) return context.fallback;
-  const after = context.future ?? context.fallback;
-  map.from(highest + 1, after);
+  if (!isAfter && highest > 0) map.from(highest + 1, after);
   return after;
 }
 

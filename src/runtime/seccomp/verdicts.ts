@@ -71,12 +71,11 @@ export function verdictsOf(named: NamedVerdicts, abi: SeccompArch): { byNumber: 
     const verdict = named.byName.get(name);
     if (verdict !== undefined) byNumber.set(number, verdict);
   }
-  if (abi === "i386") highest = Math.max(highest, addMultiplexed(named, table, byNumber));
+  if (abi === "i386") addMultiplexed(named, table, byNumber);
   return { byNumber, highest };
 }
 
-/** @returns the highest number that it gave a verdict, 0 for none */
-function addMultiplexed(named: NamedVerdicts, table: ReadonlyMap<string, number>, byNumber: Map<number, Verdict>): number {
+function addMultiplexed(named: NamedVerdicts, table: ReadonlyMap<string, number>, byNumber: Map<number, Verdict>): void {
   const doors = new Map<number, Verdict>();
   for (const { name, through, call } of multiplexedCalls()) {
     const verdict = named.byName.get(name);
@@ -95,5 +94,4 @@ function addMultiplexed(named: NamedVerdicts, table: ReadonlyMap<string, number>
     }
   }
   for (const [number, door] of doors) byNumber.set(number, door);
-  return Math.max(0, ...doors.keys());
 }

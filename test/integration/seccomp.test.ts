@@ -317,7 +317,7 @@ const condition = (index: number): fc.Arbitrary<SeccompArg> =>
 const arguments3 = fc.subarray([0, 1, 2]).chain((indices) => fc.tuple(...indices.map(condition)));
 const names = ["read", "getpid", "bind", "execve", "ioctl", "clone", "openat", "clock_gettime"];
 // One rule per call. Of several that overlap libseccomp 2.5.4 forgets some (clone: a1 <= 0 and a2 <= 0; or a1 < 2^64 - 2^32; or
-// a0 != 0: with a0 = 0, a1 = 0, a2 = 1 it finds none), and on others it does not come to an end. And of i386's multiplexed calls
+// a0 != 0: with a0 = 0, a1 = 0, a2 = 2^32 - 1 it finds none), and on others it does not come to an end. And of i386's multiplexed calls
 // one only: with bind and semop its i386 part compares what it has not loaded. compile.test.ts covers what is left out here.
 const profiles: fc.Arbitrary<Seccomp> = fc.record({
   defaultAction: fc.constantFrom<SeccompAction>("SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"),

@@ -101,20 +101,32 @@ function addNumbers(context: Context, map: RangeMap, abi: SeccompArch, base: num
   // As in runc: an ABI of which the profile mentions nothing has no future either, but the default action throughout.
   const after = highest > 0 ? (context.future ?? context.fallback) : context.fallback;
   const numbers = Uint32Array.from(byNumber.keys()).sort();
+  const bits = argumentBits(abi);
   map.from(base, context.fallback);
-  let isAfter = false;
+  // Runs of neighbours with one verdict are most of a profile: only their borders go into the map.
+  let gap = context.fallback;
+  let run = context.fallback;
+  let next = base;
   for (const number of numbers) {
     const verdict = byNumber.get(number);
     if (verdict === undefined) continue;
-    // Only a door of multiplex.ts can lie above the calls that the profile mentions itself.
-    if (number > highest && !isAfter) {
-      map.from(highest + 1, after);
-      isAfter = true;
+    const target = verdict.result !== undefined && verdict.result === run.result ? run : emitVerdict(context, verdict, bits);
+    if (number === next && target === run && number <= highest) {
+      next++;
+      continue;
     }
-    map.from(number, emitVerdict(context, verdict, argumentBits(abi)));
-    map.from(number + 1, isAfter ? after : context.fallback);
+    if (number !== next) map.from(next, gap);
+    // Only a door of multiplex.ts can lie above the calls that the profile mentions itself.
+    if (number > highest && gap !== after) {
+      gap = after;
+      map.from(highest + 1, gap);
+    }
+    map.from(number, target);
+    run = target;
+    next = number + 1;
   }
-  if (!isAfter && highest > 0) map.from(highest + 1, after);
+  map.from(next, gap);
+  map.from(Math.max(next, highest + 1), after);
   return after;
 }
 

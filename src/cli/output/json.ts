@@ -7,7 +7,7 @@ export function toJson(value: unknown, indent = ""): string {
 }
 
 function write(value: unknown, indent: string, lineStart: string): string {
-  if (value === null || value === undefined || typeof value === "function" || typeof value === "symbol") return "null";
+  if (value === null) return "null";
   if (typeof value === "bigint") return value.toString();
   if (typeof value === "number" || typeof value === "string" || typeof value === "boolean") return JSON.stringify(value);
   const inner = lineStart === "" ? "" : lineStart + indent;
@@ -16,11 +16,13 @@ function write(value: unknown, indent: string, lineStart: string): string {
     if (value.length === 0) return "[]";
     return `[${inner}${value.map((item) => write(item, indent, inner)).join(`,${inner}`)}${lineStart}]`;
   }
-  if ("toJSON" in value && typeof value.toJSON === "function") {
-    const replaced: unknown = value.toJSON();
-    return write(replaced, indent, lineStart);
-  }
+  if (typeof value !== "object") return "null";
+  if (hasToJson(value)) return write(value.toJSON(), indent, lineStart);
   const fields = Object.entries(value).filter(([, field]) => field !== undefined && typeof field !== "function");
   if (fields.length === 0) return "{}";
   return `{${inner}${fields.map(([key, field]) => `${JSON.stringify(key)}${colon}${write(field, indent, inner)}`).join(`,${inner}`)}${lineStart}}`;
+}
+
+function hasToJson(value: object): value is { toJSON(): unknown } {
+  return "toJSON" in value && typeof value.toJSON === "function";
 }

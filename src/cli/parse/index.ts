@@ -19,5 +19,6 @@ export * from "./network.ts";
 export * from "./port.ts";
 export * from "./restart.ts";
 export * from "./security.ts";
+export * from "./signal.ts";
 export * from "./ulimit.ts";
 export * from "./volume.ts";

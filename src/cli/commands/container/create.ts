@@ -1,0 +1,24 @@
+import { defineCommand } from "../../command.ts";
+import { buildCreateRequest } from "../request/build.ts";
+import { creationFlags } from "../request/flags.ts";
+import { lazyProgress } from "../shared/streams.ts";
+
+export const command = defineCommand({
+  summary: "Make a container without starting it",
+  usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+  examples: [["sampan create --name job alpine sh -c 'date'", "Made now, run later with: sampan start -a job"]],
+  flags: creationFlags,
+  interspersed: false,
+  args: { min: 1, max: Infinity },
+  async run(context, { flags, given, args, path }) {
+    const { io } = context;
+    const request = buildCreateRequest({ flags, given, args, path }, { env: io.env, cwd: io.cwd() });
+    const engine = await context.engine();
+    const progress = lazyProgress(io, flags.quiet);
+    const { id, warnings } = await engine.containers.create(request, { signal: context.signal, onProgress: progress.onProgress });
+    progress.finish();
+    for (const warning of warnings) io.err(`WARNING: ${warning}\n`);
+    io.out(`${id}\n`);
+    return 0;
+  },
+});

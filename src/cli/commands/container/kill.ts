@@ -1,0 +1,16 @@
+import { defineCommand } from "../../command.ts";
+import { one } from "../../flags/flag.ts";
+import { parseSignal } from "../../parse/signal.ts";
+import { forEachName } from "../shared/each.ts";
+
+export const command = defineCommand({
+  summary: "Send a signal to containers, SIGKILL unless another is asked for",
+  usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+  flags: { signal: one("string", parseSignal, "The signal to send", { short: "s", shownDefault: '"SIGKILL"' }) },
+  args: { min: 1, max: Infinity },
+  async run(context, { flags, args }) {
+    const { containers } = await context.engine();
+    const killSignal = flags.signal ?? "SIGKILL";
+    return forEachName(context, args, (name) => containers.kill(name, { killSignal, signal: context.signal }));
+  },
+});

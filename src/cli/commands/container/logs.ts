@@ -1,0 +1,56 @@
+import { SampanError } from "../../../base/errors.ts";
+import { defineCommand } from "../../command.ts";
+import { bool, one, parseInteger, refuse, string } from "../../flags/flag.ts";
+import { parseTimestamp } from "../../parse/timestamp.ts";
+
+/** Lines from the end; undefined for all of them. */
+function parseTail(text: string): number | undefined {
+  if (text === "all") return undefined;
+  const lines = parseInteger(text);
+  // Docker takes any negative number for all.
+  return lines < 0 ? undefined : lines;
+}
+
+export const command = defineCommand({
+  summary: "Print what a container has written",
+  usage: "[OPTIONS] CONTAINER",
+  flags: {
+    follow: bool("Go on as it writes more", { short: "f" }),
+    since: string("Only what was written after this time: 2024-01-02T15:04:05Z, or 42m for 42 minutes ago"),
+    until: string("Only what was written before this time"),
+    tail: one("string", parseTail, "Only this many lines from the end", { short: "n", shownDefault: '"all"' }),
+    timestamps: bool("Print the time of each line", { short: "t" }),
+    details: bool("Accepted for Docker's sake: there are no further attributes", { hidden: true }),
+  },
+  args: { min: 1, max: 1 },
+  async run(context, { flags, args }) {
+    const { io } = context;
+    const since = flags.since === undefined ? undefined : time("since", flags.since, io.nowMs());
+    const until = flags.until === undefined ? undefined : time("until", flags.until, io.nowMs());
+    const { containers } = await context.engine();
+    const records = containers.logs(args[0] ?? "", { follow: flags.follow, tail: flags.tail, sinceMs: since, untilMs: until, signal: context.signal });
+    try {
+      let lineStart = true;
+      for await (const { stream, time: written, data } of records) {
+        const write = (part: string | Uint8Array): void => (stream === "stdout" ? io.out(part) : io.err(part));
+        if (flags.timestamps && lineStart) write(`${written} `);
+        write(data);
+        lineStart = data.at(-1) === 0x0a;
+      }
+    } catch (error) {
+      // Ctrl-C is how one leaves `logs -f`.
+      if (!(flags.follow && context.signal.aborted)) throw error;
+      return 130;
+    }
+    return 0;
+  },
+});
+
+function time(flag: string, text: string, nowMs: number): number {
+  try {
+    return parseTimestamp(text, nowMs);
+  } catch (error) {
+    if (error instanceof SampanError) return refuse(`invalid value for ${JSON.stringify(flag)}: ${error.message}`);
+    throw error;
+  }
+}

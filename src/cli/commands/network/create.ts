@@ -1,0 +1,82 @@
+import { ProblemsError } from "../../../base/errors.ts";
+import type { SubnetRequest } from "../../../engine/api.ts";
+import { defineCommand } from "../../command.ts";
+import { bool, many, string } from "../../flags/flag.ts";
+import { ipVersion, parseCidr, parseIp } from "../../parse/address.ts";
+import { pairsToRecord, parseLabel, parsePair } from "../../parse/key-value.ts";
+
+export const command = defineCommand({
+  summary: "Make a network",
+  usage: "[OPTIONS] NETWORK",
+  examples: [["sampan network create --subnet 10.10.0.0/24 back", "A bridge with addresses of your choice"]],
+  flags: {
+    driver: string("How it is made: bridge", { short: "d", singleDash: ["driver"], shownDefault: '"bridge"' }),
+    gateway: many("ip", parseIp, "The host's address in the subnet"),
+    internal: bool("Give it no way out"),
+    "ip-range": many("cidr", parseCidr, "Take containers' addresses from this part of the subnet"),
+    ipv6: bool("Give it IPv6 addresses too"),
+    label: many("list", parseLabel, "Set a label"),
+    opt: many("map", parsePair, "Set an option of the driver", { short: "o" }),
+    subnet: many("cidr", parseCidr, "Its addresses, as 10.10.0.0/24", { singleDash: ["subnet"] }),
+    attachable: bool("Accepted for Docker's sake: every network is", { hidden: true }),
+  },
+  args: { min: 1, max: 1 },
+  async run(context, { flags, args, path }) {
+    const { networks } = await context.engine();
+    const { id, warnings } = await networks.create(
+      {
+        name: args[0] ?? "",
+        driver: flags.driver ?? "bridge",
+        internal: flags.internal,
+        ipv6: flags.ipv6,
+        subnets: pairSubnets(flags.subnet, flags.gateway, flags["ip-range"], path),
+        options: pairsToRecord(flags.opt),
+        labels: pairsToRecord(flags.label),
+      },
+      { signal: context.signal },
+    );
+    for (const warning of warnings) context.io.err(`WARNING: ${warning}\n`);
+    context.io.out(`${id}\n`);
+    return 0;
+  },
+});
+
+/** Each gateway and range goes to the subnet that holds it. Throws ProblemsError for one without a subnet. */
+export function pairSubnets(subnets: readonly string[], gateways: readonly string[], ranges: readonly string[], path: string): SubnetRequest[] {
+  const problems: string[] = [];
+  const paired = subnets.map((subnet): { subnet: string; gateway?: string; ipRange?: string } => ({ subnet }));
+  const place = (address: string, what: string, field: "gateway" | "ipRange", text: string): void => {
+    const home = paired.find(({ subnet }) => contains(subnet, address));
+    if (home === undefined) problems.push(`no matching subnet for ${what} ${text}`);
+    else if (home[field] !== undefined) problems.push(`cannot configure multiple ${what}s (${text}, ${home[field]}) for the same subnet (${home.subnet})`);
+    else home[field] = text;
+  };
+  for (const gateway of gateways) place(gateway, "gateway", "gateway", gateway);
+  for (const range of ranges) place(range.slice(0, range.lastIndexOf("/")), "range", "ipRange", range);
+  if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1, hint: `See 'sampan ${path} --help'.` });
+  return paired;
+}
+
+function contains(subnet: string, address: string): boolean {
+  const slash = subnet.lastIndexOf("/");
+  const base = subnet.slice(0, slash);
+  if (ipVersion(base) !== ipVersion(address)) return false;
+  const width = ipVersion(base) === 4 ? 32n : 128n;
+  const shift = width - BigInt(subnet.slice(slash + 1));
+  return addressBits(base) >> shift === addressBits(address) >> shift;
+}
+
+function addressBits(address: string): bigint {
+  if (ipVersion(address) === 4) return address.split(".").reduce((bits, part) => (bits << 8n) | BigInt(part), 0n);
+  const tail = /^(.*:)([0-9.]+)$/.exec(address);
+  if (tail !== null && tail[2]?.includes(".") === true) {
+    const low = addressBits(tail[2]);
+    return addressBits(`${tail[1] ?? ""}${(low >> 16n).toString(16)}:${(low & 0xffffn).toString(16)}`);
+  }
+  const [left = "", right] = address.split("::");
+  const groups = (text: string): string[] => (text === "" ? [] : text.split(":"));
+  const before = groups(left);
+  const after = right === undefined ? [] : groups(right);
+  const middle = right === undefined ? [] : Array.from({ length: 8 - before.length - after.length }, () => "0");
+  return [...before, ...middle, ...after].reduce((bits, group) => (bits << 16n) | BigInt(`0x${group}`), 0n);
+}

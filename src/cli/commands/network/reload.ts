@@ -1,0 +1,13 @@
+import { defineCommand } from "../../command.ts";
+
+export const command = defineCommand({
+  summary: "Write the packet filter's rules anew, after somebody flushed them",
+  usage: "",
+  flags: {},
+  args: { min: 0, max: 0 },
+  async run(context) {
+    const { networks } = await context.engine();
+    await networks.reload({ signal: context.signal });
+    return 0;
+  },
+});

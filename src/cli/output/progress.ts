@@ -1,0 +1,99 @@
+import type { Progress } from "../../engine/api.ts";
+import { humanSize } from "./human.ts";
+
+/** Where progress is drawn. */
+export interface ProgressScreen {
+  readonly isTerminal: boolean;
+  readonly columns: number;
+  write(text: string): void;
+}
+
+export interface ProgressPrinter {
+  update(progress: Progress): void;
+  /** Draws what is still waiting to be drawn. */
+  finish(): void;
+}
+
+/** Redrawing more often than this only costs time. */
+const redrawMs = 50;
+
+/**
+ * Docker's progress: on a terminal one line per layer, redrawn in place, with a bar where sizes are known; elsewhere each
+ * change of status once, as a line of its own.
+ */
+export function createProgressPrinter(screen: ProgressScreen, nowMs: () => number = Date.now): ProgressPrinter {
+  return screen.isTerminal ? terminalPrinter(screen, nowMs) : plainPrinter(screen);
+}
+
+function plainPrinter(screen: ProgressScreen): ProgressPrinter {
+  const last = new Map<string, string>();
+  return {
+    update({ id = "", status }) {
+      if (last.get(id) === status && id !== "") return;
+      last.set(id, status);
+      screen.write(id === "" ? `${status}\n` : `${id}: ${status}\n`);
+    },
+    finish() {},
+  };
+}
+
+function terminalPrinter(screen: ProgressScreen, nowMs: () => number): ProgressPrinter {
+  const order: string[] = [];
+  const wanted = new Map<string, string>();
+  const drawn = new Map<string, string>();
+  let drawnAtMs = -Infinity;
+
+  function draw(): void {
+    let text = "";
+    for (const [index, id] of order.entries()) {
+      const line = wanted.get(id) ?? "";
+      if (drawn.get(id) === line) continue;
+      // Up to the layer's line, clear it, write, and back down again.
+      const up = order.length - index;
+      text += `\u001b[${up}A\u001b[2K\r${line}\r\u001b[${up}B`;
+      drawn.set(id, line);
+    }
+    if (text !== "") screen.write(text);
+    drawnAtMs = nowMs();
+  }
+
+  return {
+    update(progress) {
+      const { id, status } = progress;
+      if (id === undefined) {
+        draw();
+        screen.write(`${status}\n`);
+        // What was written is above nothing: later redraws begin below it.
+        order.length = 0;
+        wanted.clear();
+        drawn.clear();
+        return;
+      }
+      const line = fit(`${id}: ${status}${bar(progress, screen.columns - id.length - status.length - 2)}`, screen.columns);
+      const isNew = !wanted.has(id);
+      wanted.set(id, line);
+      if (isNew) {
+        order.push(id);
+        screen.write(`${line}\n`);
+        drawn.set(id, line);
+      } else if (nowMs() - drawnAtMs >= redrawMs) draw();
+    },
+    finish: draw,
+  };
+}
+
+function fit(line: string, columns: number): string {
+  return columns > 0 && line.length > columns ? line.slice(0, columns) : line;
+}
+
+/** " [=====>    ]  12.3MB/45MB" in the room that there is. */
+function bar({ currentBytes, totalBytes }: Progress, room: number): string {
+  if (currentBytes === undefined) return "";
+  if (totalBytes === undefined || totalBytes <= 0) return `  ${humanSize(currentBytes)}`;
+  const numbers = `${humanSize(Math.min(currentBytes, totalBytes))}/${humanSize(totalBytes)}`;
+  const width = Math.min(50, room - numbers.length - 5);
+  if (width < 10) return `  ${numbers}`;
+  const filled = Math.min(width, Math.floor((currentBytes / totalBytes) * width));
+  const arrow = filled < width ? `${"=".repeat(filled)}>${" ".repeat(width - filled - 1)}` : "=".repeat(width);
+  return ` [${arrow}]  ${numbers}`;
+}

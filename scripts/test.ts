@@ -15,8 +15,9 @@ import { mountsBeneath, removeTree } from "../test/support/trees.ts";
 import { build, isBuildStale } from "./support/build.ts";
 import { checkLint, checkTypes, checkUnits, describeOutcome, UNIT_PATHS, type Outcome } from "./support/check-steps.ts";
 import { addCounts, NO_COUNTS } from "./support/junit.ts";
-import { ensureTools } from "./support/packages.ts";
-import { endSessionsOnSignal } from "./support/process.ts";
+import { prepareNamedNamespaces } from "./support/netns.ts";
+import { ensureTools, TOOL_PATH } from "./support/packages.ts";
+import { endSessionsOnSignal, isAwaited } from "./support/process.ts";
 import { runBatch } from "./support/run-shards.ts";
 import { batchShards, findShards, selectPart } from "./support/shards.ts";
 import { findUnitFiles } from "./support/units.ts";
@@ -54,11 +55,12 @@ if (isBuildStale(repository)) {
   if (problem !== undefined) fail(`${problem.trimEnd()}\nCannot run the tests: the build failed.`);
 }
 
-const subreaper = becomeSubreaper();
+const subreaper = becomeSubreaper(isAwaited);
 endSessionsOnSignal(() => {
   for (const { pid } of subreaper.collect()) process.kill(pid, "SIGKILL");
 });
-const runDirectory = mkdtempSync(join(tmpdir(), "sampan-tests-"));
+process.env["PATH"] = `${TOOL_PATH}:${process.env["PATH"] ?? ""}`;
+const runDirectory = mkdtempSync(join(tmpdir(), "st-"));
 chmodSync(runDirectory, 0o711);
 const outcomes: Outcome[] = [];
 function report(outcome: Outcome): void {
@@ -67,6 +69,7 @@ function report(outcome: Outcome): void {
   say(describeOutcome(outcome));
 }
 
+const undoPreparation = await prepareNamedNamespaces();
 try {
   if (part === 1 && names.length === 0) {
     (await Promise.all([checkTypes(), checkLint()])).forEach(report);
@@ -81,6 +84,7 @@ try {
     (await runBatch(batch, { repository, runDirectory, subreaper, sharedMachine })).forEach(report);
   }
 } finally {
+  await undoPreparation();
   // A file that left a mount has failed for it; its directory stays, for there may be data behind the mount.
   if (mountsBeneath(runDirectory).length === 0) removeTree(runDirectory);
 }

@@ -34,6 +34,11 @@ function signalSession(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** Whether the process is the first of a command that has not been waited for yet. */
+export function isAwaited(pid: number): boolean {
+  return sessions.has(pid);
+}
+
 /** Makes Ctrl-C and SIGTERM end the script together with everything that it started; `alsoEnd` knows of more. */
 export function endSessionsOnSignal(alsoEnd?: () => void): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

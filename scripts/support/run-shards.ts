@@ -28,10 +28,11 @@ interface Place {
 }
 
 function makePlace(runDirectory: string, repository: string): Place {
-  const directory = mkdtempSync(join(runDirectory, "shard-"));
+  // Short names: unix sockets lie deep below, and their paths hold 107 bytes (unix(7)).
+  const directory = mkdtempSync(join(runDirectory, "s"));
   // Users inside a user namespace must be able to pass through.
   chmodSync(directory, 0o711);
-  const temp = join(directory, "tmp");
+  const temp = join(directory, "t");
   mkdirSync(temp);
   const inherited = Object.entries(process.env).filter(([name]) => !NOT_INHERITED.test(name));
   const env = {
@@ -89,7 +90,7 @@ export async function runBatch(batch: Shard[], run: ShardRun): Promise<Outcome[]
   const places = pairs.map((pair) => pair.place);
   const scope = {
     places: places.map((place) => place.temp),
-    ...(run.sharedMachine ? { kinds: ["file" as const] } : {}),
+    ...(run.sharedMachine ? { kinds: ["file" as const], onlyPlaces: true } : {}),
   };
   const before = leakSnapshot(scope);
   const outcomes = await Promise.all(pairs.map(({ shard, place }) => runShard(shard, place, run.repository)));

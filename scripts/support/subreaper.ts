@@ -7,7 +7,12 @@ import { dlopen } from "bun:ffi";
 import { readdirSync, readFileSync } from "node:fs";
 
 const PR_SET_CHILD_SUBREAPER = 36;
+const P_ALL = 0;
 const WNOHANG = 1;
+const WEXITED = 4;
+const WNOWAIT = 0x01000000;
+/** si_pid stands 16 bytes into siginfo_t on 64-bit machines: sigaction(2). */
+const SI_PID_WORD = 4;
 
 export interface Descendant {
   pid: number;
@@ -45,25 +50,38 @@ export function findDescendants(ancestor: number): Descendant[] {
   return found;
 }
 
+/** A daemon waits for its helpers to vanish, and a zombie has not vanished: so adopted ones are reaped all the time. */
+const REAP_EVERY_MS = 50;
+
 export interface Subreaper {
-  /** The living among the descendants; the dead ones that were re-parented to us are reaped on the way. */
+  /** The living among the descendants. */
   collect(): Descendant[];
 }
 
-export function becomeSubreaper(): Subreaper {
+/** `isAwaited` tells the children that this program waits for itself: theirs is the exit status. */
+export function becomeSubreaper(isAwaited: (pid: number) => boolean): Subreaper {
   const libc = dlopen("libc.so.6", {
     prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
     waitpid: { args: ["i32", "ptr", "i32"], returns: "i32" },
+    waitid: { args: ["i32", "i32", "ptr", "i32"], returns: "i32" },
   });
   if (libc.symbols.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) !== 0) throw new Error("Cannot adopt orphans: prctl(PR_SET_CHILD_SUBREAPER) failed.");
+  const info = new Int32Array(32); // siginfo_t: 128 bytes
+  const reap = (): void => {
+    for (;;) {
+      info.fill(0);
+      // WNOWAIT only looks: a child of our own must be left for whoever awaits it, and ends the round.
+      if (libc.symbols.waitid(P_ALL, 0, info, WEXITED | WNOHANG | WNOWAIT) !== 0) return;
+      const pid = info[SI_PID_WORD] ?? 0;
+      if (pid === 0 || isAwaited(pid)) return;
+      libc.symbols.waitpid(pid, null, WNOHANG);
+    }
+  };
+  setInterval(reap, REAP_EVERY_MS).unref();
   return {
     collect() {
-      const living: Descendant[] = [];
-      for (const entry of findDescendants(process.pid)) {
-        if (entry.state !== "Z") living.push(entry);
-        else if (entry.parent === process.pid) libc.symbols.waitpid(entry.pid, null, WNOHANG);
-      }
-      return living;
+      reap();
+      return findDescendants(process.pid).filter((entry) => entry.state !== "Z");
     },
   };
 }

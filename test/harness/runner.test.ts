@@ -3,13 +3,14 @@ import { afterAll, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Outcome } from "../../scripts/support/check-steps.ts";
+import { isAwaited } from "../../scripts/support/process.ts";
 import { runBatch } from "../../scripts/support/run-shards.ts";
 import { parseShard } from "../../scripts/support/shards.ts";
 import { becomeSubreaper, findDescendants } from "../../scripts/support/subreaper.ts";
 import { createTempDir } from "../support/index.ts";
 
 const temp = createTempDir("runner-");
-const subreaper = becomeSubreaper();
+const subreaper = becomeSubreaper(isAwaited);
 mkdirSync(join(temp.path, "test"));
 mkdirSync(join(temp.path, "run"));
 afterAll(() => {
@@ -69,5 +70,5 @@ test("an orphan in a session of its own is a leak, named and ended", async () =>
 
 test("a file in the temporary directory is a leak", async () => {
   const outcomes = await runFile("file", `test("leaves one", () => { writeFileSync(process.env.TMPDIR + "/left", ""); });`);
-  expect(outcomes[1]?.output).toMatch(/file left behind: .*\/tmp\/left/);
+  expect(outcomes[1]?.output).toMatch(/file left behind: .*\/t\/left/);
 }, 20_000);

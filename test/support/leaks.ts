@@ -116,6 +116,8 @@ export interface LeakScope {
   marker?: string;
   /** Temporary directories that must be empty again. */
   places?: string[];
+  /** Look at nothing but `places` among the files: others use the shared ones at the same time. */
+  onlyPlaces?: boolean;
   /** Kinds to look at; all by default. */
   kinds?: LeakKind[];
 }
@@ -128,7 +130,7 @@ export function leakSnapshot(scope: LeakScope = {}): LeakSnapshot {
     cgroup: listCgroups,
     nft: listNftables,
     process: () => listProcesses(scope.marker),
-    file: () => listFiles([...SHARED_PLACES, ...(scope.places ?? [])]),
+    file: () => listFiles([...(scope.onlyPlaces === true ? [] : SHARED_PLACES), ...(scope.places ?? [])]),
   };
   const kinds = scope.kinds ?? (Object.keys(lists) as LeakKind[]); // Object.keys loses the key type
   return new Map(kinds.map((kind) => [kind, new Set(lists[kind]())]));

@@ -5,11 +5,13 @@
  * the test's directory; cgroup_manager cgroupfs (no systemd), events to nowhere; default_ulimits no higher than
  * the caller's hard limits (podman's own default of 1048576 makes every run fail with EPERM where the limit is lower);
  * each call in a private mount namespace (hybrid.ts). Containers started with -d live on in theirs, and later calls
- * still find them. /libpod_parent in every cgroup hierarchy is left by podman and removed at the end.
+ * still find them. tmp_dir has a short path of its own: below it lies socket/<64 digits>/attach, and where that is over the 107
+ * bytes of a unix socket's path, podman says nothing and waits 20 s. /libpod_parent in every cgroup hierarchy is left by podman and removed at the end.
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { run, runOk, type CommandOptions, type CommandResult } from "../command.ts";
+import { removeTree } from "../trees.ts";
 import { inPrivateMounts, trackParentCgroups } from "./hybrid.ts";
 
 export interface Podman extends AsyncDisposable {
@@ -36,6 +38,7 @@ function hardLimit(name: string, most: number): number {
 export function createPodman(dir: string, engineLines: string[] = ['runtime = "crun"']): Podman {
   mkdirSync(dir, { recursive: true });
   const [files, processes] = [hardLimit("Max open files", 1_048_576), hardLimit("Max processes", MOST_PROCESSES)];
+  const short = mkdtempSync("/tmp/sp-");
   const containersConf = join(dir, "containers.conf");
   const storageConf = join(dir, "storage.conf");
   writeFileSync(
@@ -47,7 +50,7 @@ network_config_dir = "${join(dir, "networks")}"
 [engine]
 cgroup_manager = "cgroupfs"
 events_logger = "none"
-tmp_dir = "${join(dir, "tmp")}"
+tmp_dir = "${short}"
 ${engineLines.join("\n")}
 `,
   );
@@ -68,6 +71,7 @@ ${engineLines.join("\n")}
       await call("podman", ["rm", "-af", "-t", "0"]);
       await call("buildah", ["rm", "-a"]);
       removeParents();
+      removeTree(short);
     },
   };
 }

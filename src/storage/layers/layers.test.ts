@@ -38,7 +38,7 @@ describe("what is made", () => {
       'enter ""', "open usr", "fchmod 0755", "futimens 0 0", "close",
       "open .", "fchmod 0755", "futimens 0 0", "close",
     ]);
-    expect(summary.implicit as string[]).toEqual(["", "usr", "usr/bin"]);
+    expect<readonly string[]>(summary.implicit).toEqual(["", "usr", "usr/bin"]);
   });
 
   test("owner, then mode, then attributes, then times, of which only the harmless are kept", () => {
@@ -115,8 +115,8 @@ describe("whiteouts", () => {
     for (const order of [[[".wh.d"], ["d/f", "fifo"]], [["d/f", "fifo"], [".wh.d"]]] as [string, EntryType?][][]) {
       const { lines, summary } = plan(order);
       expect(lines).toContain('fsetxattr trusted.overlay.opaque "y"');
-      expect(summary.opaque as string[]).toEqual(["d"]);
-      expect(summary.implicit as string[]).toEqual([""]);
+      expect<readonly string[]>(summary.opaque).toEqual(["d"]);
+      expect<readonly string[]>(summary.implicit).toEqual([""]);
     }
   });
 
@@ -344,7 +344,7 @@ describe("commit", () => {
       'enter ""', "mknod gone char 00 0:0",
     ]);
     expect(sink.lines()).toContain('fsetxattr trusted.overlay.opaque "y"');
-    expect(summary.opaque as string[]).toEqual(["d"]);
+    expect<readonly string[]>(summary.opaque).toEqual(["d"]);
     expect((await applyLayer(diffToTar(upper), new RecorderSink())).diffId).toBe(summary.diffId);
   });
 

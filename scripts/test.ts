@@ -17,7 +17,7 @@ import { checkLint, checkTypes, checkUnits, describeOutcome, UNIT_PATHS, type Ou
 import { addCounts, NO_COUNTS } from "./support/junit.ts";
 import { prepareNamedNamespaces } from "./support/netns.ts";
 import { ensureTools, TOOL_PATH } from "./support/packages.ts";
-import { endSessionsOnSignal, isAwaited } from "./support/process.ts";
+import { endSessionsOnSignal, isAwaited, killIfThere } from "./support/process.ts";
 import { runBatch } from "./support/run-shards.ts";
 import { batchShards, findShards, selectPart } from "./support/shards.ts";
 import { findUnitFiles } from "./support/units.ts";
@@ -55,13 +55,15 @@ if (isBuildStale(repository)) {
   if (problem !== undefined) fail(`${problem.trimEnd()}\nCannot run the tests: the build failed.`);
 }
 
-const subreaper = becomeSubreaper(isAwaited);
-endSessionsOnSignal(() => {
-  for (const { pid } of subreaper.collect()) process.kill(pid, "SIGKILL");
-});
-process.env["PATH"] = `${TOOL_PATH}:${process.env["PATH"] ?? ""}`;
+// Short, and open to the users of a user namespace.
 const runDirectory = mkdtempSync(join(tmpdir(), "st-"));
 chmodSync(runDirectory, 0o711);
+const subreaper = becomeSubreaper(isAwaited);
+endSessionsOnSignal(() => {
+  subreaper.collect().forEach(({ pid }) => { killIfThere(pid); });
+  if (mountsBeneath(runDirectory).length === 0) removeTree(runDirectory);
+});
+process.env["PATH"] = `${TOOL_PATH}:${process.env["PATH"] ?? ""}`;
 const outcomes: Outcome[] = [];
 function report(outcome: Outcome): void {
   outcomes.push(outcome);

@@ -13,6 +13,7 @@ const COMMON = ["oci", "base"];
 /** The files that may start processes: everything else goes through them. One says why it must be among them. */
 const PROCESS_SEAMS = [
   /^src\/plan\/spawn(\/|[^/]*\.ts$)/, // keel, in the two ways in which Bun and Node start a program
+  /^src\/registry\/credential-helper\.ts$/, // docker-credential-NAME speaks over its stdin and stdout
 ];
 
 function listFiles(folder: string): string[] {

@@ -34,6 +34,15 @@ function signalSession(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** Ends one process at once; that it has just ended by itself is no error. */
+export function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
 /** Whether the process is the first of a command that has not been waited for yet. */
 export function isAwaited(pid: number): boolean {
   return sessions.has(pid);

@@ -8,7 +8,7 @@ import { mountsBeneath, removeTree } from "../../test/support/trees.ts";
 import type { Outcome } from "./check-steps.ts";
 import { countsOfRun } from "./junit.ts";
 import { TOOL_PATH } from "./packages.ts";
-import { runStep } from "./process.ts";
+import { killIfThere, runStep } from "./process.ts";
 import type { Shard } from "./shards.ts";
 import type { Subreaper } from "./subreaper.ts";
 
@@ -65,11 +65,7 @@ async function endLeftovers(subreaper: Subreaper): Promise<string[]> {
     if (living.length === 0) break;
     for (const { pid, command } of living) {
       notes.add(`process left behind: ${pid}: ${command}`);
-      try {
-        process.kill(pid, "SIGKILL");
-      } catch {
-        // It has just ended by itself.
-      }
+      killIfThere(pid);
     }
     await Bun.sleep(50);
   }

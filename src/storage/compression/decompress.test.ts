@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { rejection } from "../../../test/support/rejection.ts";
 import { randomBytes } from "node:crypto";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { decompress, detectCompression } from "./index.ts";
@@ -48,22 +49,22 @@ describe("refused", () => {
   for (const [name, bytes] of [["gzip", gzipSync(content)], ["zstd", checked(content)]] as const) {
     test(`${name} cut off`, async () => {
       for (const cut of [7, 20, 5000, bytes.length >> 1, bytes.length - 1]) {
-        await expect(all(bytes.subarray(0, cut))).rejects.toMatchObject({ kind: "invalid", code: "TRUNCATED" });
+        expect(await rejection(all(bytes.subarray(0, cut)))).toMatchObject({ kind: "invalid", code: "TRUNCATED" });
       }
     });
     test(`${name} damaged`, async () => {
       const damaged = Buffer.from(bytes);
       damaged.fill(0xff, 5000, 5100);
-      await expect(all(damaged)).rejects.toMatchObject({ kind: "invalid" });
+      expect(await rejection(all(damaged))).toMatchObject({ kind: "invalid" });
     });
   }
   test("a second gzip member cut off", async () => {
     const two = Buffer.concat([gzipSync(content), gzipSync(content)]);
-      await expect(all(two.subarray(0, two.length - 100))).rejects.toMatchObject({ code: "TRUNCATED" });
+      expect(await rejection(all(two.subarray(0, two.length - 100)))).toMatchObject({ code: "TRUNCATED" });
   });
   test("a bomb, without unpacking all of it", async () => {
     const bomb = gzipSync(Buffer.alloc(50_000_000));
-      await expect(all(bomb, { maxBytes: 1_000_000 })).rejects.toMatchObject({ code: "TOO_LARGE" });
+      expect(await rejection(all(bomb, { maxBytes: 1_000_000 }))).toMatchObject({ code: "TOO_LARGE" });
   });
   test("compressions we do not read, by name", () => {
     expect(() => detectCompression(Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0]))).toThrow("xz is not supported");
@@ -76,7 +77,7 @@ test("an error of the source comes through unchanged", async () => {
     yield gzipSync(content).subarray(0, 1000);
     throw new Error("connection lost");
   }
-  await expect(Array.fromAsync(decompress(broken()))).rejects.toThrow("connection lost");
+  expect(String(await rejection(Array.fromAsync(decompress(broken()))))).toContain("connection lost");
 });
 
 test("leaving early ends the source", async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { rejection } from "../../../test/support/rejection.ts";
 import { spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { randomBytes } from "node:crypto";
@@ -78,12 +79,12 @@ describe("blobs", () => {
   test("a wrong digest, too few and too many bytes are refused, and poison is not resumed", async () => {
     const bytes = randomBytes(1000);
     const digest = digestOf(bytes);
-    await expect(receive(randomBytes(1000), digest)).rejects.toMatchObject({ kind: "invalid", code: "DIGEST_INVALID" });
+    expect(await rejection(receive(randomBytes(1000), digest))).toMatchObject({ kind: "invalid", code: "DIGEST_INVALID" });
     expect(store.usage().partialBytes).toBe(0);
     {
       await using ingest = await store.ingest(digest, 1000);
       expect(() => ingest?.write(randomBytes(1001))).toThrow("more than the 1000 bytes");
-      await expect(ingest?.commit()).rejects.toMatchObject({ code: "SIZE_INVALID" });
+      expect(await rejection(ingest?.commit() ?? Promise.resolve())).toMatchObject({ code: "SIZE_INVALID" });
     }
     expect(store.has(digest)).toBe(false);
     await receive(bytes);
@@ -94,11 +95,11 @@ describe("blobs", () => {
     const path = `${root}/store/blobs/sha256/${digest.slice(7)}`;
     chmodSync(path, 0o600);
     writeFileSync(path, "[]");
-    await expect(store.get(digest)).rejects.toMatchObject({ code: "DIGEST_INVALID" });
+    expect(await rejection(store.get(digest))).toMatchObject({ code: "DIGEST_INVALID" });
     truncateSync(path, 0);
-    await expect(store.get(digest)).rejects.toMatchObject({ code: "DIGEST_INVALID" });
+    expect(await rejection(store.get(digest))).toMatchObject({ code: "DIGEST_INVALID" });
     expect(store.delete(digest)).toBe(true);
-    await expect(store.get(digest)).rejects.toMatchObject({ kind: "not-found", code: "BLOB_UNKNOWN" });
+    expect(await rejection(store.get(digest))).toMatchObject({ kind: "not-found", code: "BLOB_UNKNOWN" });
   });
 
   test("one of the same is received at a time, the others find it there", async () => {
@@ -125,7 +126,7 @@ describe("locks", () => {
     const path = `${root}/store/locks/x.lock`;
     const { child } = await elsewhere(`globalThis.lock = await acquireLock(${JSON.stringify(path)}); console.log("held"); setInterval(() => 0, 1000)`);
     expect(tryLock(path)).toBeUndefined();
-    await expect(acquireLock(path, AbortSignal.timeout(30))).rejects.toThrow();
+    expect(String(await rejection(acquireLock(path, AbortSignal.timeout(30))))).toContain("");
     const waiting = acquireLock(path);
     child.kill("SIGKILL");
     using lock = await waiting;
@@ -170,7 +171,7 @@ describe("references", () => {
   });
 
   test("to what is not there are refused", async () => {
-    await expect(store.setReference("a", { mediaType: MEDIA_TYPE.ociManifest, digest: digestOf("x"), size: 1 })).rejects.toMatchObject({ kind: "not-found" });
+    expect(await rejection(store.setReference("a", { mediaType: MEDIA_TYPE.ociManifest, digest: digestOf("x"), size: 1 }))).toMatchObject({ kind: "not-found" });
   });
 
   test("written by many at once, none is lost", async () => {

@@ -6,8 +6,8 @@ import type { DirectoryAttributes, DirectoryNode } from "./tree.ts";
 export const IMPLICIT_ATTRIBUTES: DirectoryAttributes = { mode: 0o755, uid: 0, gid: 0, mtimeSec: 0, mtimeNsec: 0, xattrs: undefined };
 
 interface Output {
-  enter(directory: DirectoryNode): void;
-  push(op: LayerOp): void;
+  readonly enter: (directory: DirectoryNode) => void;
+  readonly push: (op: LayerOp) => void;
 }
 
 /**

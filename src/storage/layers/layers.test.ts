@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { rejection } from "../../../test/support/rejection.ts";
 import fc from "fast-check";
 import { SampanError } from "../../base/index.ts";
 import { emptyTarEntry, tarHeader, tarPadding, tarTrailer, toBytes, type EntryType, type TarEntry } from "../tar/index.ts";
@@ -286,7 +287,7 @@ test("a stream that is not the layer it was called is refused", async () => {
   const { diffId } = await applyLayer(source(), new RecorderSink());
   expect(await applyLayer(source(), new RecorderSink(), { diffId })).toMatchObject({ diffId, files: 1, bytes: 1 });
   const other = diffId.replace(/.$/, (last) => (last === "0" ? "1" : "0")) as typeof diffId; // still a digest
-  await expect(applyLayer(source(), new RecorderSink(), { diffId: other })).rejects.toMatchObject({ kind: "invalid", code: "DIFF_ID_MISMATCH" });
+  expect(await rejection(applyLayer(source(), new RecorderSink(), { diffId: other }))).toMatchObject({ kind: "invalid", code: "DIFF_ID_MISMATCH" });
 });
 
 describe("implicit directories take after the layers below", () => {
@@ -350,10 +351,10 @@ describe("commit", () => {
 
   test("what a layer cannot say is refused", async () => {
     const drain = (entry: TreeEntry): Promise<Uint8Array[]> => Array.fromAsync(diffToTar(tree(entry)));
-    await expect(drain(file(".wh.x"))).rejects.toThrow('begin with ".wh."');
-    await expect(drain(file("d", { type: "directory", xattrs: { "trusted.overlay.redirect": "/e" } }))).rejects.toThrow("another layer");
-    await expect(drain(file("f", { data: "abc", size: 4 }))).rejects.toThrow("changed while");
-    await expect(drain(file("f", { data: "abc", size: 2 }))).rejects.toThrow("changed while");
+    expect(String(await rejection(drain(file(".wh.x"))))).toContain('begin with ".wh."');
+    expect(String(await rejection(drain(file("d", { type: "directory", xattrs: { "trusted.overlay.redirect": "/e" } }))))).toContain("another layer");
+    expect(String(await rejection(drain(file("f", { data: "abc", size: 4 }))))).toContain("changed while");
+    expect(String(await rejection(drain(file("f", { data: "abc", size: 2 }))))).toContain("changed while");
   });
 
   test("the manifest tells trees apart by any fact", async () => {

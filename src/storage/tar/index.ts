@@ -13,4 +13,5 @@ export { fromBytes, toBytes, type ByteString } from "./bytes.ts";
 export { emptyTarEntry, type EntryType, type TarEntry, type TarHandler } from "./entry.ts";
 export { TarReader, type TarReaderOptions } from "./reader.ts";
 export { tarHeader, tarPadding, tarTrailer } from "./writer.ts";
+export { tarFormat } from "./format.ts";
 export { indexTar, readTar, type TarMember } from "./members.ts";

@@ -109,7 +109,7 @@ export class Containers {
       values.push(filter.networkId);
     }
     const where = conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
-    return this.#db.all<ContainerRow>(`SELECT * FROM containers${where} ORDER BY createdMs DESC, rowid DESC`, ...values).map(recordOf);
+    return this.#db.all<ContainerRow>(`SELECT * FROM containers${where} ORDER BY createdMs DESC, id`, ...values).map(recordOf);
   }
 
   /** Changes anything but the status, unconditionally. Returns false if the container is gone. */

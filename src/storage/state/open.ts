@@ -32,7 +32,8 @@ function openReader(path: string): Connection {
   try {
     return connect(path, "read");
   } catch (error) {
-    if (!isSqlite(error, "CANTOPEN")) throw error;
+    // IOERR is what a directory in the file's place gives: `createState` finds the better word.
+    if (!isSqlite(error, "CANTOPEN") && !isSqlite(error, "IOERR")) throw error;
   }
   try {
     createState(path);

@@ -10,7 +10,7 @@ export type ResourceKind = "cgroup" | "veth" | "netns" | "mount" | "dir" | "file
  */
 export interface Resource {
   readonly kind: ResourceKind;
-  /** What finds it again: a path, an interface's name. Unique within its kind. */
+  /** What finds it again: a path, an interface's name. */
   readonly key: string;
   readonly containerId: ContainerId;
   /** "run": from start to exit. "container": until it is removed. */
@@ -37,8 +37,8 @@ export class Resources {
     });
   }
 
-  release(kind: ResourceKind, key: string): void {
-    this.#db.run("DELETE FROM resources WHERE kind = ? AND key = ?", kind, key);
+  release(containerId: ContainerId, kind: ResourceKind, key: string): void {
+    this.#db.run("DELETE FROM resources WHERE containerId = ? AND kind = ? AND key = ?", containerId, kind, key);
   }
 
   /** Releases all that a container has, or what lives from start to exit only. */

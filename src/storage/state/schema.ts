@@ -17,10 +17,10 @@ CREATE TABLE containers(
   restartPolicy TEXT NOT NULL, restartMaxRetries INTEGER NOT NULL, restartCount INTEGER NOT NULL, nextRestartMs INTEGER,
   hasBeenManuallyStopped INTEGER NOT NULL,
   healthStatus TEXT NOT NULL, healthFailingStreak INTEGER NOT NULL, healthLog TEXT NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE TABLE containerConfigs(
   containerId TEXT PRIMARY KEY REFERENCES containers(id) ON DELETE CASCADE, config TEXT NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE TABLE execs(
   id TEXT PRIMARY KEY, containerId TEXT NOT NULL REFERENCES containers(id) ON DELETE CASCADE, config TEXT NOT NULL,
   createdMs INTEGER NOT NULL, pid INTEGER, pidStartTime INTEGER, monitorPid INTEGER, monitorStartTime INTEGER,
@@ -29,9 +29,8 @@ CREATE TABLE execs(
 CREATE INDEX execsOfContainer ON execs(containerId);
 CREATE TABLE resources(
   kind TEXT NOT NULL, key TEXT NOT NULL, containerId TEXT NOT NULL, lifetime TEXT NOT NULL, createdMs INTEGER NOT NULL,
-  PRIMARY KEY(kind, key)
+  PRIMARY KEY(containerId, kind, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX resourcesOfContainer ON resources(containerId);
 
 CREATE TABLE images(
   id TEXT PRIMARY KEY, manifestDigest TEXT NOT NULL, platform TEXT NOT NULL, createdMs INTEGER, storedMs INTEGER NOT NULL,

@@ -68,9 +68,10 @@ export class Connection {
     return this.#database.isTransaction;
   }
 
+  /** Idempotent. */
   close(): void {
     this.#statements.clear();
-    this.#database.close();
+    if (this.#database.isOpen) this.#database.close();
   }
 
   #prepare(sql: string): nodeSqlite.StatementSync {

@@ -159,14 +159,14 @@ static void patch(const struct plan *p, const struct instruction *in) {
   for (int i = n; i < 10; i++) at[i] = ' ';
 }
 
-/* Whether the text that a call read (at arg 0, of arg 1 bytes) contains the string at arg 2; ERANGE if not. */
+/* Whether one line of the text that a call read (at arg 0, of arg 1 bytes) is the string at arg 2; ERANGE if not. */
 static long find(const struct plan *p, const struct instruction *in) {
   const u8 *text = (const u8 *)(uintptr_t)value_of(p, in, 0), *word = (const u8 *)(uintptr_t)value_of(p, in, 2);
   i64 size = value_of(p, in, 1), n = (i64)length((const char *)word);
   for (i64 at = 0; at + n <= size; at++) {
     i64 i = 0;
     while (i < n && text[at + i] == word[i]) i++;
-    if (i == n) return at;
+    if (i == n && (at == 0 || text[at - 1] == '\n') && (at + n == size || text[at + n] == '\n')) return at;
   }
   return -ERANGE;
 }

@@ -128,3 +128,25 @@ export const NUD_NOARP = 0x40;
 
 /** The index of `lo` in every network namespace (LOOPBACK_IFINDEX, include/net/flow.h). */
 export const LOOPBACK_INDEX = 1;
+
+export const NETLINK_NETFILTER = 12;
+/** NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE (include/uapi/linux/netfilter/nfnetlink{,_conntrack}.h). */
+export const CTNETLINK_DELETE = 0x102;
+export const CTA_TUPLE_ORIG = 1;
+export const CTA_TUPLE_REPLY = 2;
+export const CTA_FILTER = 25;
+export const CTA_FILTER_ORIG_FLAGS = 1;
+export const CTA_FILTER_REPLY_FLAGS = 2;
+export const CTA_TUPLE_IP = 1;
+export const CTA_TUPLE_PROTO = 2;
+export const CTA_IP_V4_SRC = 1;
+export const CTA_IP_V6_SRC = 3;
+export const CTA_PROTO_NUM = 1;
+export const CTA_PROTO_SRC_PORT = 2;
+export const CTA_PROTO_DST_PORT = 3;
+/** Which parts of a tuple a filter compares (net/netfilter/nf_internals.h). */
+export const CTA_FILTER_F_IP_SRC = 0x1;
+export const CTA_FILTER_F_PROTO_NUM = 0x8;
+export const CTA_FILTER_F_PROTO_DST_PORT = 0x20;
+
+export const IPPROTO_UDP = 17;

@@ -66,7 +66,7 @@ export class Line {
     return this.#add("await", "await", [fd], { ...options, waits: true });
   }
 
-  /** Fails with ERANGE unless the `size` bytes that a call read into `text` contain `word`. */
+  /** Fails with ERANGE unless one line of the `size` bytes that a call read into `text` is `word`. */
   find(text: Block, size: Arg, word: string, options: CallOptions = {}): Call {
     return this.#add("find", "find", [text, size, word], options);
   }

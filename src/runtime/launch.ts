@@ -85,7 +85,9 @@ export interface Launch {
   readonly init: boolean;
   /** With a monitor the container outlives its starter; without, keel waits and the streams are the caller's own. */
   readonly monitor?: MonitorPlan;
-  /** pid that keel's front is to be traced by, for `sampan trace`. */
+  /** Where the identity of the first process and of the monitor is written: a copy of their /proc/PID/stat. */
+  readonly birth?: { readonly pidFile: string; readonly monitorFile: string };
+  /** Time every call. */
   readonly trace: boolean;
   /** Destinations of bind mounts whose source is not a directory: what is missing there is made as a file. */
   readonly fileMounts?: ReadonlySet<string>;

@@ -29,6 +29,20 @@ export function openInRoot(line: Line, root: Fd, path: string, options: ResolveO
 }
 
 /**
+ * An empty file to mount on. The last name may be a link that leads nowhere yet: the file is made where it leads, inside
+ * the root; and where not even that directory exists (an /etc/resolv.conf of a service that does not run here), in place
+ * of the link, in the container's own layer.
+ */
+function makeFile(line: Line, root: Fd, parent: Fd, prefix: string, name: string, options: { what: string; mode?: number }): void {
+  const { what } = options;
+  const made = openInRoot(line, root, prefix, { flags: C.O_CREAT | C.O_RDONLY | C.O_NONBLOCK | C.O_NOCTTY, mode: options.mode ?? 0o644, what, why: "an empty file to mount on", tolerate: ["ENOENT"] });
+  line.unless({ of: made, is: "ok" }, () => {
+    line.call("unlinkat", [parent, name, 0], { what, why: "a link into nothing makes room", tolerate: ["ENOENT"] });
+    line.call("mknodat", [parent, name, C.S_IFREG | (options.mode ?? 0o644), 0], { what, why: "an empty file to mount on" });
+  });
+}
+
+/**
  * Opens a directory or file beneath a root and makes what is missing, without ever following a symlink that it did not
  * resolve itself: each missing name is made in a parent that was opened before, and opened again without following.
  * A dangling symlink on the way is an error, never a file somewhere else.
@@ -57,11 +71,10 @@ export function makeInRoot(
         ...resolve, what: options.what, why: "what is there already is used, wherever its links lead inside the root", tolerate: ["ENOENT"],
       });
       line.unless({ of: exists, is: "ok" }, () => {
-        if (asFile)
-          line.call("mknodat", [parent, name, C.S_IFREG | (options.mode ?? 0o644), 0], { what: options.what, why: "an empty file to mount on" });
+        if (asFile) makeFile(line, root, parent, prefix, name, options);
         else line.call("mkdirat", [parent, name, last ? (options.mode ?? 0o755) : 0o755], { what: options.what, why: "a directory that is missing on the way" });
       });
-      const opened = line.call(
+      const opened = asFile ? openInRoot(line, root, prefix, { ...resolve, what: options.what, why: "what was just made", when: { of: exists, is: "ENOENT" } }) : line.call(
         "openat2",
         [parent, name, openHow(C.O_PATH | C.O_NOFOLLOW | C.O_CLOEXEC, 0, C.RESOLVE_BENEATH | C.RESOLVE_NO_SYMLINKS), 24],
         { what: options.what, why: "what was just made, not what a link says", when: { of: exists, is: "ENOENT" } },

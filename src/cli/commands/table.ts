@@ -16,6 +16,7 @@ function entry(paths: string, summary: string, load: CommandEntry["load"]): Comm
 /** Every command there is. To add one: its file, and its line here. */
 export function commandTable(): readonly CommandEntry[] {
   return [
+    entry("run, container run", "Make a container from an image and run a command in it", () => import("./container/run.ts")),
     entry("version", "Print the version", () => import("./system/version.ts")),
   ];
 }

@@ -1,0 +1,171 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { SampanError, errnoOf } from "../../base/errors.ts";
+import type { Plan, Report, Running } from "../../plan/index.ts";
+import { planFailure, startPlan } from "../../plan/index.ts";
+import { compileCgroup, readText } from "../../runtime/cgroups/index.ts";
+import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
+import type { Launch, MonitorPlan } from "../../runtime/index.ts";
+import { compile } from "../../runtime/index.ts";
+import type { EngineContext } from "../context.ts";
+import type { ContainerPaths } from "../paths.ts";
+import { containerPaths } from "../paths.ts";
+import { networkForStart } from "../network/for-start.ts";
+import { ociResources } from "../spec/resources.ts";
+import { capabilitiesOf, securityOptions } from "../spec/security.ts";
+import { runtimeConfig } from "../spec/runtime-config.ts";
+import type { StoredConfig } from "../spec/stored.ts";
+import type { Streams } from "../api.ts";
+
+export interface StartOptions {
+  /** Nobody stays: keel's front ends when the program runs. */
+  readonly detached: boolean;
+  readonly streams: Streams;
+  readonly callerEnv: Readonly<Record<string, string | undefined>>;
+  readonly trace: boolean;
+  readonly detachKeys: Uint8Array;
+}
+
+/** Where the container's cgroup is in each hierarchy. */
+export function cgroupPath(stored: StoredConfig): string {
+  return `${stored.request.cgroupParent ?? "/sampan"}/${stored.id}`;
+}
+
+/** The cgroup plan of a container; its directories have to be recorded before the plan runs. */
+export function cgroupPlanOf(context: EngineContext, stored: StoredConfig): CgroupPlan | undefined {
+  if (context.cgroups.hierarchies.length === 0) return undefined;
+  const resources = ociResources(stored.request.resources, stored.request.privileged, []);
+  return compileCgroup(resources, context.cgroups, cgroupPath(stored), { read: readText, defaultSwap: "double" });
+}
+
+/** Directories and files of a start. Existing ones stay: a container that ran before has a layer with data in it. */
+function makeFiles(paths: ContainerPaths, stored: StoredConfig, network: { hosts: string; resolvConf: string }): void {
+  try {
+    mkdirSync(paths.directory, { recursive: true, mode: 0o700 });
+    if (stored.image.writableRoot === undefined)
+      for (const directory of [paths.upper, paths.work]) makeDirectory(directory, 0o755);
+    mkdirSync(paths.mountPoint, { recursive: true, mode: 0o700 });
+    writeFileSync(paths.hosts, network.hosts, { mode: 0o644 });
+    writeFileSync(paths.resolvConf, network.resolvConf, { mode: 0o644 });
+    writeFileSync(paths.hostname, `${stored.hostname}\n`, { mode: 0o644 });
+  } catch (error) {
+    const errno = errnoOf(error);
+    throw new SampanError(errno === "ENOSPC" ? "unavailable" : "internal", `Cannot make the files of container "${stored.name}": ${errno ?? String(error)}`, { code: errno, cause: error, exitCode: 125 });
+  }
+}
+
+function makeDirectory(path: string, mode: number): void {
+  try {
+    mkdirSync(path, { mode });
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  }
+}
+
+function monitorPlan(context: EngineContext, stored: StoredConfig, paths: ContainerPaths, options: StartOptions): MonitorPlan {
+  const { request } = stored;
+  const { stdin, stdout, stderr } = options.streams;
+  const { log } = logSettings(stored);
+  return {
+    detached: options.detached,
+    attach: { stdin: stdin !== undefined && request.interactive, stdout: stdout !== undefined, stderr: stderr !== undefined },
+    openStdin: request.interactive,
+    stdinOnce: request.interactive && stdin !== undefined,
+    socket: paths.attachSocket,
+    ...(log ? { log: { path: paths.log, ...log } } : {}),
+    detachKeys: request.tty ? options.detachKeys : new Uint8Array(0),
+    status: { path: paths.status, durable: !request.remove },
+    finalize: [...context.options.command, "--root", context.paths.root, "--state", context.paths.state, "system", "finish", stored.id],
+    environment: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+  };
+}
+
+/** `--log-driver` and `--log-opt`: on unless it says none, bounded unless it says otherwise. */
+export function logSettings({ request }: StoredConfig): { log: { maxBytes: number; maxFiles: number } | undefined } {
+  if (request.logDriver === "none") return { log: undefined };
+  const size = request.logOptions["max-size"];
+  const files = Number(request.logOptions["max-file"] ?? 3);
+  return { log: { maxBytes: size === undefined ? 10_000_000 : logBytes(size), maxFiles: Number.isInteger(files) && files > 0 ? files : 3 } };
+}
+
+/** "10m", "1g", "-1" for without bound, as Docker's max-size. */
+function logBytes(text: string): number {
+  const match = /^(-?\d+)([kmg]?)b?$/i.exec(text);
+  if (!match) throw new SampanError("invalid", `invalid value for max-size: "${text}"`, { exitCode: 125 });
+  const scale = { "": 1, k: 1000, m: 1_000_000, g: 1_000_000_000 }[(match[2] ?? "").toLowerCase()] ?? 1;
+  return Math.max(0, Number(match[1]) * scale);
+}
+
+/** Another container's namespaces, as files; loaded only where a request names one. */
+async function sharedNamespaces(context: EngineContext, stored: StoredConfig): Promise<{ pid?: string; ipc?: string; network?: string }> {
+  const { request } = stored;
+  const names = [request.pidMode, request.ipcMode, request.networks[0]?.network ?? ""];
+  if (!names.some((name) => name.startsWith("container:"))) return {};
+  const { namespacesOfContainers } = await import("./share.ts");
+  return namespacesOfContainers(context, stored);
+}
+
+export interface Launched {
+  readonly plan: Plan;
+  readonly launch: Launch;
+  readonly warnings: readonly string[];
+}
+
+/** Compiles the start of a container; makes nothing but files when `make` says so. */
+export async function compileStart(context: EngineContext, stored: StoredConfig, cgroup: CgroupPlan | undefined, options: StartOptions, make: boolean): Promise<Launched> {
+  const paths = containerPaths(context.paths, stored.id);
+  const network = await networkForStart(context, stored);
+  if (make) makeFiles(paths, stored, network);
+  const { image } = stored;
+  const layers = image.writableRoot === undefined ? [paths.upper, ...image.lowers] : [image.writableRoot];
+  const config = runtimeConfig({
+    stored, paths, layers, callerEnv: options.callerEnv, hasCgroup: cgroup !== undefined,
+    shared: await sharedNamespaces(context, stored),
+    hide: image.lowers[0] === "/" ? [context.paths.root, context.paths.state] : [],
+  });
+  const seccomp = await context.seccomp(securityOptions(stored.request).seccomp, capabilitiesOf(stored.request));
+  const files = new Set(["/etc/resolv.conf", "/etc/hostname", "/etc/hosts", ...stored.mounts.filter(({ isFile }) => isFile).map(({ target }) => target)]);
+  const launch: Launch = {
+    config, host: context.hostFacts(cgroup?.paths.directories ?? []), name: stored.name, mountPoint: paths.mountPoint, init: stored.request.init,
+    root: image.writableRoot === undefined
+      ? { kind: "overlay", lowers: image.lowers, upper: paths.upper, work: paths.work, volatile: stored.request.remove }
+      : { kind: "directory", path: image.writableRoot },
+    ...(cgroup ? { cgroup } : {}),
+    ...(seccomp ? { seccomp } : {}),
+    network: { ...(network.outer ? { outer: network.outer } : {}), ...(network.inner ? { inner: network.inner } : {}) },
+    monitor: monitorPlan(context, stored, paths, options),
+    birth: { pidFile: paths.pidFile, monitorFile: paths.monitorFile },
+    trace: options.trace,
+    fileMounts: files,
+  };
+  return { plan: compile(launch), launch, warnings: network.warnings };
+}
+
+export interface Started extends Launched {
+  readonly running: Running;
+}
+
+/** Makes the files, compiles, and hands the plan to keel. What fails inside the plan is in its report. */
+export async function startContainer(context: EngineContext, stored: StoredConfig, cgroup: CgroupPlan | undefined, options: StartOptions): Promise<Started> {
+  const launched = await compileStart(context, stored, cgroup, options, true);
+  const { stdin, stdout, stderr } = options.streams;
+  const running = await startPlan(launched.plan, {
+    keel: context.options.keel,
+    directory: containerPaths(context.paths, stored.id).run,
+    stdio: [stdin ?? "ignore", stdout ?? "ignore", stderr ?? "ignore"],
+  });
+  return { ...launched, running };
+}
+
+/** Docker's words and exit codes for a program that could not be started: 127 not there, 126 there but not to be executed. */
+export function startFailure(stored: StoredConfig, plan: Plan, report: Report): SampanError | undefined {
+  const failure = planFailure(plan, report);
+  if (!failure) return undefined;
+  const isProgram = failure.call?.stage === "program" && (failure.call.name === "execve" || failure.call.op === "fail");
+  const exitCode = !isProgram ? 125 : failure.code === "ENOENT" || failure.code === "ENOTDIR" ? 127 : 126;
+  const option = /for (--[a-z-]+)/.exec(failure.message)?.[1];
+  return new SampanError(isProgram ? "invalid" : failure.kind, failure.message, {
+    code: failure.code, exitCode, cause: failure,
+    hint: isProgram && exitCode === 127 ? `Does "${stored.image.reference}" have this program? Look with: sampan run --rm ${stored.image.reference} ls /bin`
+      : option !== undefined ? `The kernel refused this value: change ${option}` : undefined,
+  });
+}

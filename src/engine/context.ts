@@ -1,0 +1,111 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { SampanError, errnoOf } from "../base/errors.ts";
+import type { ContainerId } from "../base/ids.ts";
+import { hostArch } from "../linux/arch.ts";
+import type { CgroupHost } from "../runtime/cgroups/index.ts";
+import type { HostFacts } from "../runtime/index.ts";
+import type { StateStore } from "../storage/state/index.ts";
+import { openState } from "../storage/state/index.ts";
+import { readCgroupHost } from "../runtime/cgroups/index.ts";
+import type { Paths } from "./paths.ts";
+import { pathsOf } from "./paths.ts";
+import { seccompFor } from "./seccomp.ts";
+import type { CompiledFilter } from "./seccomp.ts";
+
+export interface EngineOptions {
+  /** The store: images, layers, volumes, state. */
+  readonly root: string;
+  /** Run state, gone after a reboot. */
+  readonly state: string;
+  /** The executor. */
+  readonly keel: string;
+  /** argv by which a `sampan` program is started to finish a container when nobody waits for it. */
+  readonly command: readonly string[];
+}
+
+/** What the use cases share. Everything is opened when first asked for, and once. */
+export class EngineContext implements Disposable {
+  readonly options: EngineOptions;
+  readonly paths: Paths;
+  #store: StateStore | undefined;
+  #cgroups: CgroupHost | undefined;
+  #kernel: string | undefined;
+  #bootId: string | undefined;
+
+  constructor(options: EngineOptions) {
+    this.options = options;
+    this.paths = pathsOf(options.root, options.state);
+  }
+
+  get store(): StateStore {
+    if (!this.#store) {
+      makePrivate(this.paths.root);
+      makePrivate(this.paths.state);
+      this.#store = openState(this.paths.database);
+    }
+    return this.#store;
+  }
+
+  get cgroups(): CgroupHost {
+    return (this.#cgroups ??= readCgroupHost());
+  }
+
+  /** As uname(2) says: "6.18.44-amd64". */
+  get kernelVersion(): string {
+    return (this.#kernel ??= readFileSync("/proc/sys/kernel/osrelease", "utf8").trim());
+  }
+
+  /** Of this boot; pids of another mean nothing. */
+  get bootId(): string {
+    return (this.#bootId ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim());
+  }
+
+  hostFacts(joined: readonly string[]): HostFacts {
+    const [major = 0, minor = 0] = this.kernelVersion.split(".").map((part) => Number.parseInt(part, 10));
+    return {
+      arch: hostArch(),
+      kernel: [major, minor],
+      // Only hierarchies that the container has a group in: another would show the host's.
+      cgroupMounts: this.cgroups.hierarchies
+        .filter(({ mountpoint }) => joined.some((directory) => directory.startsWith(`${mountpoint}/`)))
+        .map(({ version, mountpoint, controllers, name }) => ({
+          version, name: mountpoint.slice(mountpoint.lastIndexOf("/") + 1), option: name === undefined ? controllers.join(",") : `name=${name}`,
+        })),
+      lastCapability: 40,
+    };
+  }
+
+  seccomp(profile: string, capabilities: readonly string[]): Promise<CompiledFilter | undefined> {
+    return seccompFor(this, profile, capabilities);
+  }
+
+  [Symbol.dispose](): void {
+    this.#store?.close();
+    this.#store = undefined;
+  }
+}
+
+/** A directory that only root enters (0700). Made if missing. */
+export function makePrivate(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "EEXIST") return;
+    if (errno === "ENOENT") {
+      mkdirSync(path, { mode: 0o700, recursive: true });
+      return;
+    }
+    if (errno === "EACCES" || errno === "EPERM")
+      throw new SampanError("denied", `Cannot use "${path}": Sampan needs root`, { hint: "Run it with sudo", code: errno, cause: error, exitCode: 125 });
+    throw new SampanError("unavailable", `Cannot make "${path}": ${errno ?? String(error)}`, { code: errno, cause: error, exitCode: 125 });
+  }
+}
+
+/** Refuses early and once, before anything else goes wrong in a less readable way. */
+export function requireRoot(): void {
+  if (process.geteuid?.() !== 0)
+    throw new SampanError("denied", "Cannot run containers: Sampan needs root", { hint: "Run it with sudo; containers without root are not there yet", exitCode: 125 });
+}
+
+export type { ContainerId };

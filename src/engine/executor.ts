@@ -1,0 +1,48 @@
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SampanError } from "../base/errors.ts";
+
+/** What the compiled executable carries in itself; undefined when run from sources or as a library. */
+interface Embedded {
+  /** Readable path of keel inside the executable. */
+  readonly path: string;
+  /** Changes with every build of keel. */
+  readonly version: string;
+}
+
+declare global {
+  /** Set by bin/ in the compiled executable, before anything else. */
+  var sampanEmbedded: Embedded | undefined;
+}
+
+/**
+ * The executor's path. The executable carries it and writes it once per build into the run state, which only root can
+ * enter; as a library and from sources it is the file that the build made.
+ */
+export function findKeel(state: string): string {
+  const embedded = globalThis.sampanEmbedded;
+  if (embedded) {
+    const path = `${state}/keel-${embedded.version}`;
+    if (!existsSync(path)) {
+      mkdirSync(state, { recursive: true, mode: 0o700 });
+      writeFileSync(`${path}.${process.pid}`, readFileSync(embedded.path));
+      chmodSync(`${path}.${process.pid}`, 0o700);
+      renameSync(`${path}.${process.pid}`, path);
+    }
+    return path;
+  }
+  const here = dirname(fileURLToPath(import.meta.url));
+  for (const candidate of [process.env.SAMPAN_KEEL, join(here, "../keel"), join(here, "../../dist/keel")])
+    if (candidate !== undefined && existsSync(candidate)) return candidate;
+  throw new SampanError("unavailable", "Cannot find keel, the executor", { hint: "Build it with: npm run build" });
+}
+
+/** argv that starts a `sampan` like this one: the executable itself, or the interpreter with its script. */
+export function engineCommand(): string[] {
+  if (globalThis.sampanEmbedded) return [process.execPath];
+  const here = dirname(fileURLToPath(import.meta.url));
+  for (const candidate of [process.env.SAMPAN_COMMAND, join(here, "../sampan"), join(here, "../../dist/sampan")])
+    if (candidate !== undefined && existsSync(candidate)) return [candidate];
+  return [];
+}

@@ -1,0 +1,27 @@
+/**
+ * The use cases, and the only room that composes the others: what the CLI, the library and the API do is here.
+ *
+ * Vocabulary: a *request* is what a person asks for; the *stored config* is what is kept of it, with all that was
+ * resolved; a *start* compiles that into a plan and hands it to keel; to *finish* is to clean up after the last process.
+ *
+ * Invariants: decide, then record, then make; a resource that is not recorded is not made. A pid is trusted only with
+ * its start time and boot. Everything after a container's end can be done twice and by anybody.
+ */
+import type { Engine, OpenOptions } from "./api.ts";
+import { containersApi } from "./containers/api.ts";
+import { EngineContext } from "./context.ts";
+import { engineCommand, findKeel } from "./executor.ts";
+
+export type * from "./api.ts";
+export type * from "./request.ts";
+export { emptyRunRequest } from "./request.ts";
+
+/** Opens the engine on a store and a run state. Nothing is read or made before the first use. Dispose of it at the end. */
+export async function openEngine(options: OpenOptions): Promise<Engine> {
+  const context = new EngineContext({ ...options, keel: findKeel(options.state), command: engineCommand() });
+  const engine = {
+    containers: containersApi(context),
+    [Symbol.asyncDispose]: async (): Promise<void> => { context[Symbol.dispose](); },
+  };
+  return engine as unknown as Engine;
+}

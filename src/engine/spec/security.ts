@@ -1,0 +1,38 @@
+import { SampanError } from "../../base/errors.ts";
+import { allCapabilities, capabilityNumber, defaultCapabilities } from "../../linux/capabilities.ts";
+import type { RunRequest } from "../request.ts";
+
+/** `--security-opt` values, sorted. */
+export interface SecurityOptions {
+  readonly noNewPrivileges: boolean;
+  /** "unconfined", "builtin", or a profile's JSON text. */
+  readonly seccomp: string;
+  readonly apparmor: string | undefined;
+  readonly unconfinedPaths: boolean;
+}
+
+export function securityOptions(request: RunRequest): SecurityOptions {
+  const result = { noNewPrivileges: false, seccomp: request.privileged ? "unconfined" : "builtin", apparmor: undefined as string | undefined, unconfinedPaths: false };
+  for (const option of request.securityOpt) {
+    const equals = option.indexOf("=");
+    const key = equals < 0 ? option : option.slice(0, equals);
+    const value = equals < 0 ? "" : option.slice(equals + 1);
+    if (key === "no-new-privileges") result.noNewPrivileges = value !== "false";
+    else if (key === "seccomp") result.seccomp = value;
+    else if (key === "apparmor") result.apparmor = value === "unconfined" ? undefined : value;
+    else if (key === "systempaths") result.unconfinedPaths = value === "unconfined";
+    else if (key !== "label") throw new SampanError("invalid", `invalid --security-opt: "${option}"`, { exitCode: 125 });
+  }
+  return result;
+}
+
+/** Docker's rules for `--cap-add` and `--cap-drop`, either of which may say ALL. */
+export function capabilitiesOf(request: RunRequest): string[] {
+  if (request.privileged) return allCapabilities();
+  const unknown = [...request.capAdd, ...request.capDrop].filter((name) => name !== "ALL" && capabilityNumber(name) === undefined);
+  if (unknown.length > 0) throw new SampanError("invalid", unknown.map((name) => `invalid capability: unknown capability: "${name}"`).join("\n"), { exitCode: 125 });
+  const base = request.capDrop.includes("ALL") ? [] : request.capAdd.includes("ALL") ? allCapabilities() : defaultCapabilities();
+  const result = new Set(base.filter((name) => !request.capDrop.includes(name)));
+  for (const name of request.capAdd) if (name !== "ALL") result.add(name);
+  return [...result];
+}

@@ -1,0 +1,31 @@
+import type { ContainerId } from "../../base/ids.ts";
+import type { RunRequest } from "../request.ts";
+import type { RunnableImage } from "./image.ts";
+
+/** What is kept of a container from its creation on: enough to start it again. */
+export interface StoredConfig {
+  readonly id: ContainerId;
+  readonly name: string;
+  readonly request: RunRequest;
+  readonly image: RunnableImage;
+  readonly hostname: string;
+  /** Every mount that was asked for or that the image declares, with volumes by name. */
+  readonly mounts: readonly StoredMount[];
+  readonly createdMs: number;
+}
+
+export interface StoredMount {
+  readonly type: "bind" | "volume" | "tmpfs";
+  /** Host path: of the bind's source, or of the volume's data. "" for tmpfs. */
+  readonly source: string;
+  readonly target: string;
+  readonly readonly: boolean;
+  readonly propagation: string;
+  readonly recursive: boolean;
+  /** The volume's name. */
+  readonly volume?: string;
+  /** tmpfs: options for the filesystem and the mount. */
+  readonly options: readonly string[];
+  /** The source is not a directory. */
+  readonly isFile: boolean;
+}

@@ -13,8 +13,13 @@ interface GlobalOptions {
   version: boolean;
 }
 
-/** How an engine comes to be; tests pass their own. */
-export type OpenEngine = (options: OpenOptions) => Promise<Engine>;
+type OpenEngine = (options: OpenOptions) => Promise<Engine>;
+
+/** What `main` works with; tests pass their own. */
+export interface Installation {
+  readonly openEngine: OpenEngine;
+  readonly table: () => readonly CommandEntry[];
+}
 
 /** The engine is loaded by the first command that asks for one. */
 async function openInstalledEngine(options: OpenOptions): Promise<Engine> {
@@ -26,20 +31,20 @@ async function openInstalledEngine(options: OpenOptions): Promise<Engine> {
  * One command line, start to end: the exit code. Nothing is loaded before the command is known, and then only
  * what it needs. Never throws: an error becomes text on `io.err`.
  */
-export async function main(argv: readonly string[], io: Io, open: OpenEngine = openInstalledEngine): Promise<number> {
+export async function main(argv: readonly string[], io: Io, installation: Installation = { openEngine: openInstalledEngine, table: commandTable }): Promise<number> {
   const options: GlobalOptions = { root: undefined, state: undefined, debug: false, help: false, version: false };
   let failureExitCode: number | undefined;
   try {
     const rest = takeGlobalOptions(argv, options);
     if (options.version) return await printVersion(io);
-    const table = commandTable();
+    const table = installation.table();
     if (rest[0] === "help") return await help(rest.slice(1), table, io);
     const found = findCommand(table, rest);
     if (found === undefined) return await withoutCommand(rest, options, table, io);
     const { command } = await found.entry.load();
     failureExitCode = command.failureExitCode;
     if (options.help) return await printCommandHelp(found, command, io);
-    return await runCommand(found, command, options, io, open);
+    return await runCommand(found, command, options, io, installation.openEngine);
   } catch (error) {
     const { exitCodeOf, formatError } = await import("./output/errors.ts");
     io.err(formatError(error, options));

@@ -15,14 +15,30 @@ function scale(bytes: number, base: number, units: readonly string[]): [number, 
 /** C's and Go's %.{precision}g: that many significant digits, no trailing zeros, an exponent where it is shorter. */
 export function formatG(value: number, precision: number): string {
   if (value === 0) return "0";
-  const [mantissa = "", exponentText = "0"] = value.toExponential(precision - 1).split("e");
+  const [mantissa = "", exponentText = "0"] = toExponentialEven(value, precision - 1).split("e");
   const exponent = Number(exponentText);
   if (exponent < -4 || exponent >= precision) {
     const digits = mantissa.includes(".") ? mantissa.replace(/\.?0+$/, "") : mantissa;
     return `${digits}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`;
   }
-  const fixed = value.toFixed(Math.max(0, precision - 1 - exponent));
+  const fixed = toFixedEven(value, Math.max(0, precision - 1 - exponent));
   return fixed.includes(".") ? fixed.replace(/\.?0+$/, "") : fixed;
+}
+
+/** As Number.toFixed, but exact halves go to the even digit, as in C and Go: 2.25 → "2.2". */
+export function toFixedEven(value: number, digits: number): string {
+  const exact = value.toFixed(Math.min(100, digits + 40));
+  const point = exact.indexOf(".") + 1 + digits;
+  const kept = exact.slice(0, digits === 0 ? point - 1 : point);
+  return /^50*$/.test(exact.slice(point)) && /[02468]$/.test(kept) ? kept : value.toFixed(digits);
+}
+
+function toExponentialEven(value: number, digits: number): string {
+  const exact = value.toExponential(Math.min(100, digits + 40));
+  const [mantissa = "", exponent = ""] = exact.split("e");
+  const point = mantissa.indexOf(".") + 1 + digits;
+  const kept = mantissa.slice(0, digits === 0 ? point - 1 : point);
+  return /^50*$/.test(mantissa.slice(point)) && /[02468]$/.test(kept) ? `${kept}e${exponent}` : value.toExponential(digits);
 }
 
 /** 2746000 → "2.746MB". */

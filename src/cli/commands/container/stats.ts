@@ -2,7 +2,7 @@ import { shortId } from "../../../base/ids.ts";
 import type { ContainerStats } from "../../../engine/api.ts";
 import { defineCommand } from "../../command.ts";
 import { bool } from "../../flags/flag.ts";
-import { bytesSize, humanSize } from "../../output/human.ts";
+import { bytesSize, humanSize, toFixedEven } from "../../output/human.ts";
 import { type ListView, formatList } from "../../output/list.ts";
 import { formatFlag, noTruncFlag } from "../shared/flags.ts";
 
@@ -28,7 +28,7 @@ function statsView(truncate: boolean): ListView<ContainerStats> {
 }
 
 function percent(value: number): string {
-  return `${value.toFixed(2)}%`;
+  return `${toFixedEven(value, 2)}%`;
 }
 
 export const command = defineCommand({

@@ -1,5 +1,5 @@
 import { SampanError } from "../../../base/errors.ts";
-import { fail, type TemplateFunction } from "./functions.ts";
+import { arities, fail, type TemplateFunction } from "./functions.ts";
 import type { Command, Node, Operand, Pipeline, Place } from "./parse.ts";
 import { formatValue, isRecord, isTrue, looksLikeStruct, typeName } from "./value.ts";
 
@@ -143,6 +143,8 @@ function shortCircuit(name: "and" | "or", rest: readonly Operand[], dot: unknown
 }
 
 function call(named: TemplateFunction, args: readonly unknown[], place: Place, name: string): unknown {
+  const arity = arities[name];
+  if (arity !== undefined && args.length !== arity) return stop(place, name, `wrong number of args for ${name}: want ${arity} got ${args.length}`);
   try {
     return named(...args);
   } catch (error) {
@@ -181,7 +183,7 @@ function resolveChain(chain: Extract<Operand, { kind: "chain" }>, dot: unknown, 
     if (!isRecord(value)) return stop(chain.place, chain.text, `can't evaluate field ${field} in type ${typeName(value)}`);
     if (field in value) value = value[field];
     else if (field === "ID" && "Id" in value) value = value["Id"];
-    else if (looksLikeStruct(value) && /^[A-Z]/.test(field)) return stop(chain.place, chain.text, `can't evaluate field ${field} in type struct`);
+    else if (looksLikeStruct(value) && /^[A-Z]/.test(field)) return stop(chain.place, chain.text, `map has no entry for key ${JSON.stringify(field)}`);
     else value = undefined;
   }
   return value;

@@ -84,6 +84,13 @@ function sprint(values: readonly unknown[]): string {
   return values.map((value, at) => (at > 0 && typeof value !== "string" && typeof values[at - 1] !== "string" ? " " : "") + formatValue(value, true)).join("");
 }
 
+const htmlEscapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;" };
+
+/** How many arguments a function takes; those that take any number are not here. */
+export const arities: Readonly<Record<string, number>> = {
+  json: 1, split: 2, join: 2, title: 1, lower: 1, upper: 1, pad: 3, truncate: 2, len: 1, not: 1, ne: 2, lt: 2, le: 2, gt: 2, ge: 2,
+};
+
 /** `and` and `or` are in the executor, because they do not evaluate all their arguments. */
 export function templateFunctions(): Readonly<Record<string, TemplateFunction>> {
   return {
@@ -111,7 +118,7 @@ export function templateFunctions(): Readonly<Record<string, TemplateFunction>> 
     print: (...values) => sprint(values),
     println: (...values) => `${values.map((value) => formatValue(value, true)).join(" ")}\n`,
     printf: (format, ...values) => formatPrintf(text(format, "printf"), values),
-    html: (...values) => sprint(values).replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`),
+    html: (...values) => sprint(values).replaceAll(/[&<>"']/g, (character) => htmlEscapes[character] ?? character),
     urlquery: (...values) => encodeURIComponent(sprint(values)).replaceAll("%20", "+"),
   };
 }

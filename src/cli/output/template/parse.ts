@@ -128,7 +128,7 @@ function parsePipeline(reader: Reader, tokens: readonly Token[], line: number, w
     if (token?.kind === "punctuation" && token.text === "(") depth += 1;
     if (token?.kind === "punctuation" && token.text === ")") depth -= 1;
     if (token !== undefined && !(token.kind === "punctuation" && token.text === "|" && depth === 0)) continue;
-    const command = parseCommand(reader, tokens.slice(from, at), line);
+    const command = parseCommand(reader, tokens.slice(from, at), line, where);
     const [first, ...others] = command;
     if (commands.length > 0 && first.kind !== "function" && first.kind !== "chain" && !(first.kind === "pipeline" && others.length === 0)) {
       return parseError(line, "non executable command in pipeline stage 2");
@@ -157,7 +157,7 @@ function declarations(reader: Reader, tokens: readonly Token[], line: number, wh
   return { variables, assigns, length };
 }
 
-function parseCommand(reader: Reader, tokens: readonly Token[], line: number): Command {
+function parseCommand(reader: Reader, tokens: readonly Token[], line: number, where: string): Command {
   const operands: Operand[] = [];
   let at = 0;
   while (at < tokens.length) {
@@ -174,18 +174,21 @@ function parseCommand(reader: Reader, tokens: readonly Token[], line: number): C
     }
     const fields: string[] = operand.kind === "chain" ? [...operand.fields] : [];
     const base: Operand = operand.kind === "chain" ? operand.base : operand;
-    while (tokens[at]?.kind === "field" && tokens[at]?.spaced === false) {
-      fields.push(tokens[at]?.text.slice(1) ?? "");
+    // Go reports a chain at the first field that follows its base.
+    let place: Place = token;
+    for (let next = tokens[at]; next?.kind === "field" && !next.spaced; next = tokens[at]) {
+      if (place === token) place = next;
+      fields.push(next.text.slice(1));
       at += 1;
     }
     if (fields.length > 0) {
       const text = (base.kind === "variable" ? base.name : base.kind === "pipeline" ? "(…)" : "") + fields.map((field) => `.${field}`).join("");
-      operand = { kind: "chain", base, fields, text, place: token };
+      operand = { kind: "chain", base, fields, text, place };
     }
     operands.push(operand);
   }
   const [first, ...rest] = operands;
-  return first === undefined ? parseError(line, "missing value for command") : [first, ...rest];
+  return first === undefined ? parseError(line, `missing value for ${where}`) : [first, ...rest];
 }
 
 function closing(tokens: readonly Token[], open: number, line: number): number {

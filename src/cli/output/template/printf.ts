@@ -1,3 +1,4 @@
+import { toFixedEven } from "../human.ts";
 import { formatNumber, formatValue, typeName } from "./value.ts";
 
 /** Go's fmt.Sprintf for the verbs that formats use: %s %v %d %q %t %x %X %o %b %c %f %e %g %%, with flags, width and precision. */
@@ -28,6 +29,7 @@ function formatVerb(verb: string, value: unknown, flags: string, precision: numb
       if (typeof value !== "string" && !Array.isArray(value)) return undefined;
       return Array.from(formatValue(value, true)).slice(0, precision).join("");
     case "q":
+      if (typeof integer === "number") return `'${String.fromCodePoint(integer)}'`;
       return typeof value === "string" ? JSON.stringify(value) : undefined;
     case "t":
       return typeof value === "boolean" ? String(value) : undefined;
@@ -47,7 +49,7 @@ function formatVerb(verb: string, value: unknown, flags: string, precision: numb
     case "f":
     case "F":
       // A Go integer is no float, but JavaScript cannot tell 2.0 from 2.
-      return typeof value === "number" ? value.toFixed(precision ?? 6) : undefined;
+      return typeof value === "number" ? toFixedEven(value, precision ?? 6) : undefined;
     case "e":
       return typeof value === "number" ? value.toExponential(precision ?? 6).replace(/e([+-])([0-9])$/, "e$10$2") : undefined;
     case "g":

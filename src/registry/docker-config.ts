@@ -139,9 +139,9 @@ function authEntry(credential: Credential): JsonObject {
 /** Whole or not at all, for the owner's eyes only, through a symbolic link to where the file is, and still its owner's. */
 async function writeConfig(file: string, config: JsonObject): Promise<void> {
   const fs = await import("node:fs/promises");
-  const { dirname } = await import("node:path");
+  const path = await import("node:path");
   try {
-    await fs.mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await fs.mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
     const target = await fs.realpath(file).catch((error: unknown) => {
       if (errnoOf(error) === "ENOENT") return file;
       throw error;

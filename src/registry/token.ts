@@ -7,14 +7,14 @@ import type { Credential } from "./types.ts";
 
 /** Tokens live at least this long unless the server says otherwise (distribution token specification). */
 const TOKEN_LIFE_DEFAULT_S = 60;
-/** Renewed this long before their end, so that none ends on the way. */
-const TOKEN_MARGIN_MS = 10_000;
+/** Renewed this long before their end, so that none ends on the way; short ones at half their life. */
+const TOKEN_MARGIN_S = 10;
 const TOKEN_BYTES_MAX = 1024 * 1024;
 
 export interface TokenAnswer {
   readonly token: string;
   readonly refreshToken: string | undefined;
-  readonly expiresAtMs: number;
+  readonly renewAtMs: number;
 }
 
 export interface AuthorizerOptions {
@@ -64,7 +64,7 @@ export class Authorizer {
     const kept = this.#tokens.get(key) ?? new Once<TokenAnswer>();
     this.#tokens.set(key, kept);
     const answer = await kept.get(ask, signal);
-    if (answer.expiresAtMs - TOKEN_MARGIN_MS > Date.now()) return `Bearer ${answer.token}`;
+    if (answer.renewAtMs > Date.now()) return `Bearer ${answer.token}`;
     const fresh = new Once<TokenAnswer>();
     if (this.#tokens.get(key) === kept) this.#tokens.set(key, fresh);
     return `Bearer ${(await (this.#tokens.get(key) ?? fresh).get(ask, signal)).token}`;
@@ -168,7 +168,7 @@ function parseToken(text: string, operation: Operation, realm: URL): TokenAnswer
   const life = typeof seconds === "number" && Number.isFinite(seconds) && seconds > 0 ? seconds : TOKEN_LIFE_DEFAULT_S;
   const refresh = field("refresh_token");
   // Counted from now, not from `issued_at`: the clocks need not agree.
-  return { token: headerSafe(given, operation), refreshToken: typeof refresh === "string" && refresh !== "" ? refresh : undefined, expiresAtMs: Date.now() + life * 1000 };
+  return { token: headerSafe(given, operation), refreshToken: typeof refresh === "string" && refresh !== "" ? refresh : undefined, renewAtMs: Date.now() + Math.max(life - TOKEN_MARGIN_S, life / 2) * 1000 };
 }
 
 function refused(operation: Operation, status: number, text: string, realm: URL, known: boolean, host: string): never {

@@ -1,9 +1,11 @@
 // The packet filter by effect: real traffic between network namespaces, over what buildRuleset makes. Needs root, nft, iptables, python3.
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { attachFromHost, configureBridge, configureFromContainer, createBridge } from "../../src/network/attach.ts";
 import type { Attachment } from "../../src/network/attach.ts";
 import { interfaceIndexFor, macFor } from "../../src/network/model.ts";
+import { NETLINK_NETFILTER } from "../../src/linux/netlink.ts";
+import { forgetUdpFlows } from "../../src/network/conntrack.ts";
 import { dockerUserRules } from "../../src/network/docker-user.ts";
 import { addNetwork, addPorts, buildRuleset, removeNetwork, removePorts, removeTable } from "../../src/network/nftables.ts";
 import type { FirewallNetwork, FirewallPort } from "../../src/network/nftables.ts";
@@ -39,16 +41,16 @@ import time
 time.sleep(0.05); print("ready", flush=True); time.sleep(600)
 `;
 
-/** Asks each of its arguments "proto,host,port[,source]" and prints an answer per line. */
+/** Asks each of its arguments "proto,host,port[,source[,source port]]" and prints an answer per line. */
 const CLIENT = `
 import socket, sys
 from concurrent.futures import ThreadPoolExecutor
 def ask(spec):
-    proto, host, port, source = (spec + ",").split(",")[:4]
+    proto, host, port, source, sport = (spec + ",,").split(",")[:5]
     s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM)
     s.settimeout(1.0)
     try:
-        if source: s.bind((source, 0))
+        if source: s.bind((source, int(sport or 0)))
         s.connect((host, int(port)))
         if proto == "udp": s.send(b"?")
         return s.recv(999).decode() or "closed"
@@ -57,6 +59,9 @@ def ask(spec):
     except OSError as e: return "error " + str(e.errno)
 with ThreadPoolExecutor(32) as pool: print("\\n".join(pool.map(ask, sys.argv[1:])))
 `;
+
+// Many small commands, on machines that may be busy.
+setDefaultTimeout(60_000);
 
 type Answers = Record<string, string>;
 
@@ -83,6 +88,8 @@ const PORTS = [
   port("", 8084, 80, "192.168.96.2"),
   port("::", 8085, 80, "172.30.0.2", "fd11:b::2"),
   port("2001:db8::1", 8086, 80, "172.30.0.2", "fd11:b::2"),
+  // The engine makes none for an internal network; if it did, nobody should come in by it.
+  port("", 8087, 80, "172.31.0.2"),
 ];
 
 class World implements AsyncDisposable {
@@ -193,7 +200,7 @@ describe.each(cases)("bridge-nf-call-iptables %s", (value) => {
   test("from outside: published ports, with the client's address; nothing else, and not by the container's own address", () => {
     expect(ask(world.get("outside"), "tcp,198.51.100.1,8080", "tcp,2001:db8::1,8080", "udp,198.51.100.1,5353", "udp,2001:db8::1,5353", "tcp,198.51.100.1,8082", "tcp,198.51.100.1,8083", "tcp,198.51.100.1,8084", "tcp,2001:db8::1,8085", "tcp,2001:db8::1,8086",
       "tcp,198.51.100.1,8081", "tcp,198.51.100.1,8085", "tcp,2001:db8::1,8083", "tcp,2001:db8::1,8082",
-      "tcp,172.29.0.2,80", "tcp,172.29.0.3,80", "tcp,fd11:a::2,80", "udp,172.29.0.2,53", "tcp,172.31.0.2,80")).toEqual({
+      "tcp,172.29.0.2,80", "tcp,172.29.0.3,80", "tcp,fd11:a::2,80", "udp,172.29.0.2,53", "tcp,172.31.0.2,80", "tcp,198.51.100.1,8087")).toEqual({
       "tcp,198.51.100.1,8080": "a1 198.51.100.9",
       "tcp,2001:db8::1,8080": "a1 2001:db8::9",
       "udp,198.51.100.1,5353": "a1 198.51.100.9",
@@ -212,6 +219,7 @@ describe.each(cases)("bridge-nf-call-iptables %s", (value) => {
       "tcp,fd11:a::2,80": "timeout",
       "udp,172.29.0.2,53": "timeout",
       "tcp,172.31.0.2,80": "timeout",
+      "tcp,198.51.100.1,8087": "timeout",
     });
   });
 
@@ -259,6 +267,11 @@ describe.each(cases)("bridge-nf-call-iptables %s", (value) => {
       "tcp,198.51.100.1,8080": "timeout",
       "tcp,172.31.0.3,80": "i2 172.31.0.2",
     });
+    // Not even one datagram without an answer gets out of it.
+    const received = () => ["outside", "a1"].map((name) => udpIn(world.get(name)));
+    const before = received();
+    ask(world.get("i1"), "udp,198.51.100.9,53", "udp,172.29.0.2,53", "udp,198.51.100.1,5353");
+    expect(received()).toEqual(before);
   });
 
   test("icc=false: neither across the bridge nor through the gateway; out and published still", () => {
@@ -323,6 +336,30 @@ describe("changes", () => {
     world.nft(removeTable());
     world.nft(buildRuleset({ networks: Object.values(NETS), ports: PORTS }));
     expect(world.ruleset()).toEqual(whole);
+  });
+
+  test("a UDP client that was there before the port, and one whose port moves, are served once old flows are forgotten", () => {
+    // Always from the same port, as a resolver or a game would: to the kernel one flow.
+    const flow = "udp,198.51.100.1,5454,198.51.100.9,40404";
+    const forget = (addresses: string[]) => send(world.get("host"), forgetUdpFlows([5454], addresses), {}, { protocol: NETLINK_NETFILTER, ignore: [2] });
+    const outside = world.get("outside");
+    expect(ask(outside, flow)[flow]).toBe("refused");
+    const onA1 = [port("", 5454, 53, "172.29.0.2", undefined, "udp")];
+    const onA2 = [port("", 5454, 53, "172.29.0.3", undefined, "udp")];
+    world.nft(addPorts(onA1));
+    expect(ask(outside, flow)[flow]).toBe("refused");
+    forget([]);
+    expect(ask(outside, flow)[flow]).toBe("a1 198.51.100.9");
+    world.nft(removePorts(onA1) + addPorts(onA2));
+    expect(ask(outside, flow)[flow]).toBe("a1 198.51.100.9");
+    forget(["172.29.0.2"]);
+    expect(ask(outside, flow)[flow]).toBe("a2 198.51.100.9");
+    // By the container's address alone, too; and other flows are let be.
+    world.nft(removePorts(onA2));
+    send(world.get("host"), forgetUdpFlows([], ["172.29.0.2", "fd11:a::3"]), {}, { protocol: NETLINK_NETFILTER, ignore: [2] });
+    expect(ask(outside, flow)[flow]).toBe("a2 198.51.100.9");
+    send(world.get("host"), forgetUdpFlows([], ["172.29.0.3"]), {}, { protocol: NETLINK_NETFILTER, ignore: [2] });
+    expect(ask(outside, flow)[flow]).toBe("refused");
   });
 
   test("another's table is not touched", () => {

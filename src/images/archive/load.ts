@@ -18,10 +18,10 @@ export async function loadArchive(path: string, into: BlobWriter, tar: ArchiveFo
   await using file = await open(path, "r");
   const archive = new Archive(path, file, members);
   // Both are there since Docker 25; manifest.json is the one that has whole names.
-  if (archive.find("manifest.json") !== undefined) return loadDocker(archive, into, signal);
+  if (archive.find("manifest.json") !== undefined) return await loadDocker(archive, into, signal);
   if (archive.find("index.json") !== undefined) {
     const index = await archive.bytes("index.json", MANIFEST_BYTES_MAX);
-    return loadLayout({ manifests: parseIndex(index, path), blobs: archive }, into, signal);
+    return await loadLayout({ manifests: parseIndex(index, path), blobs: archive }, into, signal);
   }
   throw new SampanError("invalid", `Cannot load archive "${path}": it has neither manifest.json nor index.json`, {
     hint: "a root filesystem is imported with `sampan import`",

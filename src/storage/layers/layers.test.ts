@@ -133,6 +133,12 @@ describe("whiteouts", () => {
     expect(body(plan([["x", "char", { mode: 0o666, uid: 4 }]]).lines)).toEqual(['enter ""', "mknod x char 00 0:0"]);
   });
 
+  test("below a file that took a directory's place they have nothing to do", () => {
+    for (const order of [[["d", "fifo"], ["d/.wh.x"]], [["d/.wh.x"], ["d", "fifo"]]] as [string, EntryType?][][]) {
+      expect(body(plan(order).lines).slice(-2)).toEqual(["mknod d fifo 0644 0:0", "utimens d 0 0"]);
+    }
+  });
+
   test("aufs's metadata is passed over", () => {
     expect(body(plan([[".wh..wh.aufs"], [".wh..wh.plnk", "directory"], [".wh..wh.plnk/1.2", "file", { data: "x" }], [".wh..wh.orph/x"]]).lines)).toEqual([]);
   });

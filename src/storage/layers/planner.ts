@@ -130,7 +130,8 @@ export class LayerPlanner implements TarHandler {
     const parts = splitPath(path, path);
     const name = parts.pop();
     if (insideMarker(parts, path)) return undefined;
-    const directory = this.#resolve(parts, path, true);
+    const directory = this.#resolve(parts, path, name?.startsWith(".wh.") === true ? "mark" : "create");
+    if (directory === undefined) return undefined;
     // Only a plain spelling says the same about its siblings.
     if (name === last) {
       this.#lastParents = parents;
@@ -141,9 +142,10 @@ export class LayerPlanner implements TarHandler {
 
   /**
    * Follows `parts` from the root, through symbolic links as chroot(2) would: an absolute target starts at the root,
-   * ".." stops there. Missing directories are made (`create`) or refused.
+   * ".." stops there. Missing directories are made, or refused for `find`. A file in the way is refused, but for
+   * `mark` it means that there is nothing to do: it hides the layers below already (umoci writes such whiteouts).
    */
-  #resolve(parts: readonly ByteString[], entry: ByteString, create: boolean): DirectoryNode {
+  #resolve(parts: readonly ByteString[], entry: ByteString, purpose: "create" | "find" | "mark"): DirectoryNode | undefined {
     let directory = this.#root;
     let links = 0;
     const pending = parts.toReversed();
@@ -154,7 +156,7 @@ export class LayerPlanner implements TarHandler {
       }
       const node = directory.children.get(part);
       if (node === undefined) {
-        if (!create) throw layerError(entry, `its target's directory "${part}" is not in this layer`);
+        if (purpose === "find") throw layerError(entry, `its target's directory "${part}" is not in this layer`);
         directory = this.#makeDirectory(directory, part, entry);
       } else if (node.kind === "directory") {
         directory = node;
@@ -164,6 +166,7 @@ export class LayerPlanner implements TarHandler {
         const target = node.target.split("/").filter((component) => component !== "" && component !== ".");
         for (const component of target.reverse()) pending.push(component as ByteString); // brand: a slice of a byte string
       } else {
+        if (purpose === "mark") return undefined;
         throw layerError(entry, `"${part}" is not a directory`);
       }
     }
@@ -248,9 +251,9 @@ export class LayerPlanner implements TarHandler {
     const parts = splitPath(entry.linkname, entry.name);
     const name = parts.pop();
     if (name === undefined) throw layerError(entry.name, "it is a hard link to the root");
-    const directory = this.#resolve(parts, entry.name, false);
-    const node = directory.children.get(name);
-    if (node === undefined) throw layerError(entry.name, `its target "${entry.linkname}" is not in this layer`);
+    const directory = this.#resolve(parts, entry.name, "find");
+    const node = directory?.children.get(name);
+    if (directory === undefined || node === undefined) throw layerError(entry.name, `its target "${entry.linkname}" is not in this layer`);
     if (node.kind === "directory") throw layerError(entry.name, "it is a hard link to a directory");
     return { directory, name, node };
   }

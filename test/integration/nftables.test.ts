@@ -277,6 +277,8 @@ describe.each(cases)("bridge-nf-call-iptables %s", (value) => {
   test("icc=false: neither across the bridge nor through the gateway; out and published still", () => {
     const n2 = world.get("n2");
     expect(ask(n2, "tcp,192.168.96.2,80", "tcp,198.51.100.9,80")).toEqual({ "tcp,192.168.96.2,80": expect.stringMatching(/timeout|error 113/) as string, "tcp,198.51.100.9,80": "outside 198.51.100.1" });
+    // The published port of another one on the same network: see the exception in docs/networking.md.
+    expect(ask(n2, "tcp,198.51.100.1,8084")["tcp,198.51.100.1,8084"]).toBe(value === "1" ? "timeout" : "n1 192.168.96.1");
     n2.run("ip", "route", "add", "192.168.96.2/32", "via", "192.168.96.1");
     try {
       expect(ask(n2, "tcp,192.168.96.2,80")).toEqual({ "tcp,192.168.96.2,80": "timeout" });

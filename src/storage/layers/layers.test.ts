@@ -3,7 +3,7 @@ import { rejection } from "../../../test/support/rejection.ts";
 import fc from "fast-check";
 import { SampanError } from "../../base/index.ts";
 import { emptyTarEntry, tarHeader, tarPadding, tarTrailer, toBytes, type EntryType, type TarEntry } from "../tar/index.ts";
-import { applyLayer, diffToTar, inheritDirectories, LayerPlanner, RecorderSink, treeManifest, type DirectoryFacts, type LayerOp, type LayerPlannerOptions, type LayerSummary, type LayerView, type TreeEntry } from "./index.ts";
+import { applyLayer, DEFAULT_LAYER_LIMITS, diffToTar, inheritDirectories, LayerPlanner, RecorderSink, treeManifest, type DirectoryFacts, type LayerOp, type LayerPlannerOptions, type LayerSummary, type LayerView, type TreeEntry } from "./index.ts";
 
 type Fields = Partial<Omit<TarEntry, "name" | "linkname" | "xattrs">> & { to?: string; xattrs?: Record<string, string>; data?: string };
 
@@ -175,7 +175,10 @@ describe("refused", () => {
     });
   }
   test("more than the limits allow", () => {
-    expect(() => plan([["a"], ["b"]], { limits: { entries: 1, bytes: 1 } })).toThrow("more than 1 entries");
+    expect(() => plan([["a"], ["b"]], { limits: { ...DEFAULT_LAYER_LIMITS, entries: 1 } })).toThrow("more than 1 entries");
+    expect(() => plan([["s", "symlink", { to: "x".repeat(4000) }]], { limits: { ...DEFAULT_LAYER_LIMITS, metadataBytes: 4000 } })).toThrow("names and attributes");
+    expect(() => plan([["d", "directory", { xattrs: { "user.a": "x".repeat(4000) } }]], { limits: { ...DEFAULT_LAYER_LIMITS, metadataBytes: 4000 } })).toThrow("names and attributes");
+    expect(() => plan([["./".repeat(5000)]])).toThrow("too long");
     expect(() => plan([["a", "file", { size: 2 ** 50 }]])).toThrow("more than");
   });
 });

@@ -1,7 +1,7 @@
 import type { ByteString, TarEntry, TarHandler } from "../tar/index.ts";
 import { SampanError } from "../../base/index.ts";
 import { finishTree } from "./finish.ts";
-import { DEFAULT_LAYER_LIMITS, NAME_BYTES_MAX, PATH_BYTES_MAX, SYMLINKS_MAX, type LayerLimits } from "./limits.ts";
+import { DEFAULT_LAYER_LIMITS, NAME_BYTES_MAX, NODE_BYTES, PATH_BYTES_MAX, SYMLINKS_MAX, type LayerLimits } from "./limits.ts";
 import { insideMarker, layerError, markerOf, splitPath } from "./names.ts";
 import type { LayerOp } from "./sink.ts";
 import type { LayerSummary } from "./summary.ts";
@@ -48,6 +48,7 @@ export class LayerPlanner implements TarHandler {
   #files = 0;
   #bytes = 0;
   #claimed = 0;
+  #held = 0;
   readonly #dropped = new Set<string>();
 
   constructor(push: (op: LayerOp) => void, options: LayerPlannerOptions = {}) {
@@ -61,6 +62,8 @@ export class LayerPlanner implements TarHandler {
     if (++this.#entries > this.#limits.entries) throw layerError(entry.name, `the layer has more than ${this.#limits.entries} entries`);
     this.#claimed += entry.size;
     if (this.#claimed > this.#limits.bytes) throw layerError(entry.name, `the layer unpacks to more than ${this.#limits.bytes} bytes`);
+    // Parts of a name keep the whole of it in memory, "./" repeated a thousand times included.
+    if (entry.name.length > 2 * PATH_BYTES_MAX) throw layerError(entry.name, "its path is too long");
     const place = this.#place(entry.name);
     if (place === undefined) return;
     const { directory, name } = place;
@@ -73,6 +76,7 @@ export class LayerPlanner implements TarHandler {
         directory.opaque = true;
         return;
       case "whiteout":
+        this.#hold(marker.name.length, entry.name);
         (directory.whiteouts ??= new Set()).add(marker.name);
         return;
       case "metadata":
@@ -115,6 +119,12 @@ export class LayerPlanner implements TarHandler {
       opaqueRoot: this.#root.opaque,
       droppedXattrs: [...this.#dropped].sort(),
     };
+  }
+
+  /** An archive compresses a thousandfold, what is remembered of it does not. */
+  #hold(bytes: number, entry: ByteString): void {
+    this.#held += NODE_BYTES + bytes;
+    if (this.#held > this.#limits.metadataBytes) throw layerError(entry, `the layer's names and attributes take more than ${this.#limits.metadataBytes} bytes`);
   }
 
   /** Where a name belongs; `name` is undefined for the root, and the whole for what is to be passed over. */
@@ -174,7 +184,8 @@ export class LayerPlanner implements TarHandler {
   }
 
   #make(directory: DirectoryNode, name: ByteString, entry: TarEntry): void {
-    checkPath(directory, name, entry);
+    if (directory.path.length + 1 + name.length > PATH_BYTES_MAX) throw layerError(entry.name, "its path is too long");
+    if (entry.type !== "directory") this.#hold(name.length + entry.linkname.length, entry.name);
     switch (entry.type) {
       case "directory":
         return this.#describe(this.#directoryAt(directory, name, entry), entry);
@@ -205,6 +216,7 @@ export class LayerPlanner implements TarHandler {
   #describe(directory: DirectoryNode, entry: TarEntry): void {
     const { mode, uid, gid, mtimeSec, mtimeNsec } = entry;
     const xattrs = new Map(this.#kept(entry));
+    for (const [name, value] of xattrs) this.#hold(name.length + value.length, entry.name);
     directory.attributes = { mode, uid, gid, mtimeSec, mtimeNsec, xattrs: xattrs.size === 0 ? undefined : xattrs };
   }
 
@@ -217,6 +229,7 @@ export class LayerPlanner implements TarHandler {
 
   #makeDirectory(parent: DirectoryNode, name: ByteString, entry: ByteString): DirectoryNode {
     if (name.length > NAME_BYTES_MAX || parent.path.length + 1 + name.length > PATH_BYTES_MAX) throw layerError(entry, "its path is too long");
+    this.#hold(parent.path.length + 2 * name.length, entry);
     const made = new DirectoryNode(parent, name);
     parent.children.set(name, made);
     this.#enter(parent);
@@ -319,8 +332,4 @@ export class LayerPlanner implements TarHandler {
     }
     return kept;
   }
-}
-
-function checkPath(directory: DirectoryNode, name: ByteString, entry: TarEntry): void {
-  if (directory.path.length + 1 + name.length > PATH_BYTES_MAX) throw layerError(entry.name.slice(0, 200) as ByteString, "its path is too long"); // brand: a slice
 }

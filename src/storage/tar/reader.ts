@@ -24,7 +24,7 @@ const EMPTY = Buffer.alloc(0);
  * Errors (`invalid`, code EBADTAR) leave through `write` and `end`; after one the reader must not be used again.
  *
  * Where formats disagree it reads as Go's archive/tar does, since that is what other engines unpack layers with;
- * except that records of global headers are applied, as POSIX says, and may not name or size a file.
+ * except that records of global headers are applied, as POSIX says, and may not name, size or mark a file.
  */
 export class TarReader {
   readonly #handler: TarHandler;
@@ -185,9 +185,10 @@ export class TarReader {
         return;
       case "g": {
         parsePax(block, this.#global);
-        const { path, linkpath, size, sparse } = this.#global;
-        if (path !== undefined || linkpath !== undefined || size !== undefined || sparse !== undefined) {
-          throw tarError("a global header names or sizes all that follows");
+        const { path, linkpath, size, sparse, xattrs } = this.#global;
+        // Attributes for all would also pile up, header upon header.
+        if (path !== undefined || linkpath !== undefined || size !== undefined || sparse !== undefined || xattrs !== undefined) {
+          throw tarError("a global header says what belongs to a single member");
         }
         return;
       }

@@ -28,6 +28,7 @@ describe("parseFlags", () => {
   test("letters cluster, and the rest of a cluster is a value", () => {
     expect(parse("-dit x").values).toMatchObject({ detach: true, interactive: true, tty: true });
     expect(parse("-ti x").values).toMatchObject({ detach: false, interactive: true, tty: true });
+    expect(parse("-p= x").values.publish).toEqual(["="]);
     expect(parse("-p8080:80 -p=81:81 -itp 82:82 x").values).toMatchObject({ publish: ["8080:80", "81:81", "82:82"], tty: true });
   });
 

@@ -89,7 +89,8 @@ export function parseFlags<Table extends FlagTable>(table: Table, argv: readonly
         return;
       }
       const rest = letters.slice(at + 1);
-      if (rest.startsWith("=")) return set(name, rest.slice(1));
+      // pflag takes "-e=" for the value "=".
+      if (rest.startsWith("=") && rest.length > 1) return set(name, rest.slice(1));
       if (flag.valueName === "") {
         set(name, "true");
         continue;

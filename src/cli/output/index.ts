@@ -9,5 +9,6 @@ export * from "./human.ts";
 export * from "./inspect.ts";
 export * from "./json.ts";
 export * from "./list.ts";
+export * from "./natural.ts";
 export * from "./progress.ts";
 export * from "./tabs.ts";

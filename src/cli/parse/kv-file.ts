@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { errnoOf } from "../../base/errors.ts";
 import { refuse } from "../flags/flag.ts";
+import { absolutePath } from "./volume.ts";
 
 /**
  * The "KEY=VALUE" lines of an environment or label file, by Docker's rules: blank lines and lines that start with "#" are
@@ -25,11 +26,11 @@ export function parseKeyValueText(text: string, lookup: (key: string) => string 
   return pairs;
 }
 
-/** Reads a file for `parseKeyValueText`. Refuses what is missing, unreadable or not UTF-8. */
-export function readKeyValueFile(path: string, lookup: (key: string) => string | undefined = () => undefined): string[] {
+/** Reads a file, beneath `cwd` unless absolute, for `parseKeyValueText`. Refuses what is missing, unreadable or not UTF-8. */
+export function readKeyValueFile(path: string, cwd: string, lookup: (key: string) => string | undefined = () => undefined): string[] {
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(path);
+    bytes = readFileSync(absolutePath(path, cwd));
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;

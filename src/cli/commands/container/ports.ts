@@ -1,4 +1,5 @@
 import type { PublishedPort } from "../../../engine/api.ts";
+import { naturalOrder } from "../../output/natural.ts";
 
 /**
  * "0.0.0.0:8080->80/tcp, 9000-9002/udp": Docker's summary of ports. Ports in a row with the same address, protocol and number on
@@ -27,7 +28,7 @@ export function formatPorts(ports: readonly PublishedPort[]): string {
 }
 
 function byNumber(a: PublishedPort, b: PublishedPort): number {
-  return a.containerPort - b.containerPort || a.hostIp.localeCompare(b.hostIp) || a.hostPort - b.hostPort || a.protocol.localeCompare(b.protocol);
+  return a.containerPort - b.containerPort || Number(a.hostIp.includes(":")) - Number(b.hostIp.includes(":")) || naturalOrder(a.hostIp, b.hostIp) || a.hostPort - b.hostPort || naturalOrder(a.protocol, b.protocol);
 }
 
 function formatGroup({ hostIp, protocol, first, last }: { readonly hostIp: string; readonly protocol: string; readonly first: number; readonly last: number }): string {
@@ -35,6 +36,7 @@ function formatGroup({ hostIp, protocol, first, last }: { readonly hostIp: strin
   return `${hostIp === "" ? range : `${joinHostPort(hostIp, range)}->${range}`}/${protocol}`;
 }
 
-function joinHostPort(host: string, port: string): string {
+/** "127.0.0.1:80", "[::1]:80". */
+export function joinHostPort(host: string, port: string): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

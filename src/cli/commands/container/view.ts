@@ -45,7 +45,11 @@ export function containerView({ truncate, nowMs }: { readonly truncate: boolean;
       ID: () => (truncate ? shortId(container.id) : container.id),
       Names: () => container.name,
       Image: () => formatImage(container, truncate),
-      Command: () => JSON.stringify(truncate ? ellipsis(container.command.join(" "), 20) : container.command.join(" ")),
+      Command: () => {
+        // Words with blanks are told apart by quotes, as by Docker's daemon.
+        const line = container.command.map((word) => (word.includes(" ") ? `'${word}'` : word)).join(" ");
+        return JSON.stringify(truncate ? ellipsis(line, 20) : line);
+      },
       CreatedAt: () => goTime(container.createdAtMs),
       RunningFor: () => humanAgo(container.createdAtMs, nowMs),
       Ports: () => formatPorts(container.ports),

@@ -77,7 +77,7 @@ function fill(line: CommandLine<CreationValues>, surroundings: Surroundings, pro
   }
   fillProcess(request, line, surroundings, problems);
   request.remove = flags.rm;
-  request.labels = pairsToRecord([...readFiles("--label-file", flags["label-file"], () => undefined, problems), ...flags.label]);
+  request.labels = pairsToRecord([...readFiles("--label-file", flags["label-file"], surroundings.cwd, () => undefined, problems), ...flags.label]);
   request.annotations = pairsToRecord(flags.annotation);
   request.mounts = buildMounts(flags, surroundings.cwd, problems);
   request.volumesFrom = [...flags["volumes-from"]];
@@ -133,7 +133,7 @@ function fillProcess(request: RunRequest, { flags, given }: CommandLine<Creation
   request.init = flags.init;
   request.groupAdd = [...flags["group-add"]];
   const lookup = (key: string): string | undefined => surroundings.env[key];
-  const fromFiles = readFiles("--env-file", flags["env-file"], lookup, problems);
+  const fromFiles = readFiles("--env-file", flags["env-file"], surroundings.cwd, lookup, problems);
   // A name alone takes the caller's value; where there is none it stays alone, and unsets the image's.
   request.env = [...fromFiles, ...flags.env.map((pair) => (pair.includes("=") || lookup(pair) === undefined ? pair : `${pair}=${lookup(pair) ?? ""}`))];
   if (flags.hostname !== undefined) request.hostname = flags.hostname;
@@ -142,8 +142,8 @@ function fillProcess(request: RunRequest, { flags, given }: CommandLine<Creation
   if (flags.workdir !== undefined) request.workdir = flags.workdir;
 }
 
-function readFiles(flag: string, paths: readonly string[], lookup: (key: string) => string | undefined, problems: string[]): string[] {
-  return paths.flatMap((path) => attempt(problems, (reason) => `${flag}: ${reason}`, () => readKeyValueFile(path, lookup)) ?? []);
+function readFiles(flag: string, paths: readonly string[], cwd: string, lookup: (key: string) => string | undefined, problems: string[]): string[] {
+  return paths.flatMap((path) => attempt(problems, (reason) => `${flag}: ${reason}`, () => readKeyValueFile(path, cwd, lookup)) ?? []);
 }
 
 function parseRootfs(text: string, cwd: string): { path: string; writable: boolean } {

@@ -40,6 +40,7 @@ describe("main", () => {
   test("global flags come before the command, the environment after them", async () => {
     expect((await run(["--root", "/r", "--state=/s", "where"])).out).toBe("/r /s\n");
     expect((await run(["where"], { SAMPAN_ROOT: "/er", SAMPAN_STATE: "/es" })).out).toBe("/er /es\n");
+    expect((await run(["--root", "r", "where"])).out).toBe("/home/me/r /run/sampan\n");
     expect((await run(["--root=/r", "where"], { SAMPAN_ROOT: "/er", SAMPAN_STATE: "" })).out).toBe("/r /run/sampan\n");
     expect(await run(["--bogus", "where"])).toEqual({ code: 125, out: "", err: "sampan: unknown flag: --bogus\nSee 'sampan --help'.\n" });
     expect(await run(["--root"])).toMatchObject({ code: 125, err: containing("flag needs an argument: --root") });

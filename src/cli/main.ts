@@ -120,8 +120,9 @@ async function runCommand({ path, rest, entry }: FoundCommand, command: CommandD
     throw argumentsError(path, command, parsed.positionals);
   }
   let opened: Promise<Engine> | undefined;
-  const root = options.root ?? nonEmpty(io.env["SAMPAN_ROOT"]) ?? "/var/lib/sampan";
-  const state = options.state ?? nonEmpty(io.env["SAMPAN_STATE"]) ?? "/run/sampan";
+  const absolute = (path: string): string => (path.startsWith("/") ? path : `${io.cwd()}/${path}`);
+  const root = absolute(options.root ?? nonEmpty(io.env["SAMPAN_ROOT"]) ?? "/var/lib/sampan");
+  const state = absolute(options.state ?? nonEmpty(io.env["SAMPAN_STATE"]) ?? "/run/sampan");
   const context: CommandContext = {
     io,
     root,

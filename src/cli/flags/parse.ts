@@ -27,19 +27,21 @@ export function parseFlags<Table extends FlagTable>(table: Table, argv: readonly
   const given = new Set<string>();
   const positionals: string[] = [];
   const problems: string[] = [];
-  const names = new Map<string, string>();
-  const shorts = new Map<string, string>();
-  const singles = new Map<string, string>();
   let help = false;
 
-  for (const name in table) {
-    const flag = table[name];
-    if (flag === undefined) continue;
-    values[name] = flag.initial;
-    names.set(name, name);
-    if (flag.short !== undefined) shorts.set(flag.short, name);
-    for (const alias of flag.aliases ?? []) names.set(alias, name);
-    for (const alias of flag.singleDash ?? []) singles.set(alias, name);
+  for (const name in table) values[name] = table[name]?.initial;
+
+  // Looked up when a word asks for one: an index of a hundred flags would cost more than the few that a line has.
+  const byName = (word: string): string | undefined => (Object.hasOwn(table, word) ? word : search((flag) => flag.aliases?.includes(word) === true));
+  const byLetter = (letter: string): string | undefined => search((flag) => flag.short === letter);
+  const bySingleDash = (word: string): string | undefined => search((flag) => flag.singleDash?.includes(word) === true);
+
+  function search(matches: (flag: Flag<unknown>) => boolean): string | undefined {
+    for (const name in table) {
+      const flag = table[name];
+      if (flag !== undefined && matches(flag)) return name;
+    }
+    return undefined;
   }
 
   const cursor: Cursor = { argv, index: 0 };
@@ -57,10 +59,10 @@ export function parseFlags<Table extends FlagTable>(table: Table, argv: readonly
   }
 
   /** A flag by a long spelling, after one dash or two; `word` is without them. */
-  function long(word: string, known: ReadonlyMap<string, string>, dashes: string): void {
+  function long(word: string, find: (word: string) => string | undefined, dashes: string): void {
     const equals = word.indexOf("=");
     const spelled = equals === -1 ? word : word.slice(0, equals);
-    const name = known.get(spelled);
+    const name = find(spelled);
     const flag = name === undefined ? undefined : table[name];
     if (name === undefined || flag === undefined) {
       if (spelled === "help") help = true;
@@ -81,7 +83,7 @@ export function parseFlags<Table extends FlagTable>(table: Table, argv: readonly
   function cluster(letters: string): void {
     for (let at = 0; at < letters.length; at += 1) {
       const letter = letters.charAt(at);
-      const name = shorts.get(letter);
+      const name = byLetter(letter);
       const flag = name === undefined ? undefined : table[name];
       if (name === undefined || flag === undefined) {
         if (letter === "h") help = true;
@@ -115,11 +117,12 @@ export function parseFlags<Table extends FlagTable>(table: Table, argv: readonly
     }
     if (word.startsWith("--")) {
       if (/^--[-=]/.test(word)) problems.push(`bad flag syntax: ${word}`);
-      else long(word.slice(2), names, "--");
+      else long(word.slice(2), byName, "--");
     } else if (word.startsWith("-") && word !== "-") {
       const letters = word.slice(1);
       const end = letters.indexOf("=");
-      if (singles.size > 0 && singles.has(end === -1 ? letters : letters.slice(0, end))) long(letters, singles, "-");
+      // One letter is never a long name.
+      if (letters.length > 1 && bySingleDash(end === -1 ? letters : letters.slice(0, end)) !== undefined) long(letters, bySingleDash, "-");
       else cluster(letters);
     } else if (interspersed) {
       positionals.push(word);

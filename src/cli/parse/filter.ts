@@ -12,7 +12,7 @@ export function parseFilter(text: string): readonly [key: string, value: string]
 }
 
 export function collectFilters(pairs: readonly (readonly [string, string])[]): Filters {
-  const filters: Record<string, string[]> = {};
-  for (const [key, value] of pairs) (filters[key] ??= []).push(value);
-  return filters;
+  const filters = new Map<string, string[]>();
+  for (const [key, value] of pairs) filters.set(key, [...(filters.get(key) ?? []), value]);
+  return Object.fromEntries(filters);
 }

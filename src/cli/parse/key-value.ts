@@ -24,10 +24,13 @@ export function parsePair(text: string): string {
 
 /** ["a=1", "b"] → { a: "1", b: "" }; a later key wins. */
 export function pairsToRecord(pairs: readonly string[]): Record<string, string> {
-  return Object.fromEntries(pairs.map((pair): [string, string] => {
+  const record: Record<string, string> = {};
+  for (const pair of pairs) {
     const [key, value] = cutAtEquals(pair);
-    return [key, value ?? ""];
-  }));
+    // Defined, not assigned: "__proto__=x" is a label like any other.
+    Object.defineProperty(record, key, { value: value ?? "", enumerable: true, writable: true, configurable: true });
+  }
+  return record;
 }
 
 const namespacedSysctls = new Set([

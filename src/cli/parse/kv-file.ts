@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { errnoOf } from "../../base/errors.ts";
 import { refuse } from "../flags/flag.ts";
 import { absolutePath } from "./volume.ts";
@@ -30,7 +29,8 @@ export function parseKeyValueText(text: string, lookup: (key: string) => string 
 export function readKeyValueFile(path: string, cwd: string, lookup: (key: string) => string | undefined = () => undefined): string[] {
   let bytes: Uint8Array;
   try {
-    bytes = readFileSync(absolutePath(path, cwd));
+    // node:fs takes a while to load, and most lines name no file.
+    bytes = process.getBuiltinModule("node:fs").readFileSync(absolutePath(path, cwd));
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === undefined) throw error;

@@ -52,6 +52,7 @@ describe("lists and pairs", () => {
     expect(() => parseEnv("=x")).toThrow("invalid environment variable: =x");
     expect(() => parseLabel("=x")).toThrow("invalid label '=x': empty name");
     expect(pairsToRecord(["a=1", "b", "a=2=3"])).toEqual({ a: "2=3", b: "" });
+    expect(JSON.stringify(pairsToRecord(["__proto__=x"]))).toBe('{"__proto__":"x"}');
   });
   test("environment files by Docker's rules", () => {
     const text = '\uFEFFA=1\n# no\n  B = 2 \n'.replace("B = 2 ", "B= 2 ") + '\r\nC="x"\r\nHOME\nMISSING\nD=\n';

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { errnoOf, messageOf } from "../../../base/errors.ts";
 import { absolutePath } from "../../parse/volume.ts";
 
@@ -9,7 +8,8 @@ export function buildSecurityOptions(options: readonly string[], cwd: string, pr
     if (path === undefined || path === "unconfined" || path === "builtin") return option;
     let text: string;
     try {
-      text = readFileSync(absolutePath(path, cwd), "utf8");
+      // Loaded here, because most lines name no file.
+      text = process.getBuiltinModule("node:fs").readFileSync(absolutePath(path, cwd), "utf8");
     } catch (error) {
       problems.push(`opening seccomp profile (${path}) failed: ${errnoOf(error) === "ENOENT" ? "no such file or directory" : messageOf(error)}`);
       return option;

@@ -279,6 +279,17 @@ describe("listing", () => {
     expect(await client.search(registry.host, "nginx", { limit: 1 })).toHaveLength(1);
   });
 
+  test("search by Docker's protocol, whatever nonsense is among the results", async () => {
+    registry.hostile.searchAnswer = { results: [null, 5, { name: "nginx", description: "a\u001b[2Jb", star_count: 7, is_official: true, is_automated: false }, { name: 3 }, { name: "x", star_count: "many" }] };
+    expect(await client.search(registry.host, "ngi nx&n=1", { limit: 10 })).toEqual([
+      { name: "nginx", description: "a [2Jb", starCount: 7, isOfficial: true, isAutomated: false },
+      { name: "x", description: "", starCount: 0, isOfficial: false, isAutomated: false },
+    ]);
+    expect(registry.requests.at(-1)?.url).toBe("/v1/search?q=ngi+nx%26n%3D1&n=10");
+    registry.hostile.searchAnswer = { results: "none" };
+    expect(await failureOf(client.search(registry.host, "x"))).toMatchObject({ kind: "invalid" });
+  });
+
   test("ping", async () => {
     await client.ping(registry.host);
     expect(await failureOf(client.ping("127.0.0.1:1"))).toMatchObject({ kind: "unavailable" });

@@ -9,7 +9,7 @@ import { createRegistryClient, type Credential, type RegistryClient } from "./in
 // client.test.ts, which shows that it is the attack that fails.
 
 const RETRY = { attempts: 3, baseDelayMs: 1, maxDelayMs: 2, maxRetryAfterMs: 100 };
-const TIMEOUTS = { headerMs: 400, idleMs: 300, documentMs: 600 };
+const TIMEOUTS = { headerMs: 150, idleMs: 150, documentMs: 300 };
 const USER: Credential = { kind: "password", username: "ann", password: "secret" };
 
 let registry: TestRegistry;
@@ -216,12 +216,17 @@ describe("credentials", () => {
     expect(registry.requests.at(-1)?.headers["authorization"]).toBeDefined();
   });
 
-  test("are not asked for by the target of a redirect", async () => {
-    await restart("basic");
-    await using thief = await startThief(401, "{}", { "www-authenticate": `Basic realm="give"` });
-    registry.hostile.redirectBlobs = `${thief.url}/blob`;
-    await read(layer);
-    for (const headers of thief.seen) expect(headers["authorization"]).toBeUndefined();
+  test.each(["basic", "token"] as const)("are not asked for by the target of a redirect, nor for its token server (%s)", async (kind) => {
+    await restart(kind);
+    await using tokens = await startThief(200, `{"token":"stolen"}`);
+    for (const challenge of [`Basic realm="give"`, `Bearer realm="${tokens.url}/token",service="x"`]) {
+      await using thief = await startThief(401, "{}", { "www-authenticate": challenge });
+      registry.hostile.redirectBlobs = `${thief.url}/blob`;
+      await read(layer);
+      expect(thief.seen.length).toBeGreaterThan(0);
+      for (const headers of thief.seen) expect(headers["authorization"]).toBeUndefined();
+    }
+    expect(tokens.seen).toEqual([]);
   });
 
   test("do not follow a token server's redirect", async () => {

@@ -97,7 +97,8 @@ export class Session implements Target {
       }
       if (request.accept.includes(answer.status)) return answer;
       if (answer.status === 401 && own && !challenged && answer.url.origin === url.origin && this.#authorizer.learn(answer.header("www-authenticate"))) {
-        // A token may have run out, or the request needs a scope that we did not think of.
+        // A token may have run out, or the request needs a scope that we did not think of. Only the registry itself may
+        // say so: the target of a redirect would name its own token server, and be sent the registry's password.
         challenged = true;
         answer.discard();
         this.#authorizer.forget();
@@ -147,7 +148,7 @@ export class Session implements Target {
         const answer = await this.#pingOnce(operation, wait, next === undefined);
         // A TLS server answers plain HTTP with 400, if at all.
         if (answer.status !== 400 || choice.scheme === "https" || next === undefined) {
-          this.#authorizer.learn(answer.status === 401 ? answer.header("www-authenticate") : undefined);
+          if (answer.status === 401 && answer.url.origin === this.base().origin) this.#authorizer.learn(answer.header("www-authenticate"));
           answer.discard();
           return;
         }

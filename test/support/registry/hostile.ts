@@ -49,4 +49,6 @@ export interface Hostile {
   uploadLocation?: string;
   noMount?: boolean;
   nextPage?: string;
+  /** What /v1/search answers; without it there is no such thing. */
+  searchAnswer?: unknown;
 }

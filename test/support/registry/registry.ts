@@ -107,6 +107,7 @@ async function handle(state: RegistryState, request: IncomingMessage, response: 
   if (url.pathname === "/token") return answerToken(state, request, response, url);
   if (!authorized(state, request, response, url)) return;
   if (url.pathname === "/v2/") return json(response, {});
+  if (url.pathname === "/v1/search" && state.hostile.searchAnswer !== undefined) return json(response, state.hostile.searchAnswer);
   if (url.pathname === "/v1/search") return fail(response, 404, "UNSUPPORTED", "no search");
   if (url.pathname === "/v2/_catalog") return json(response, { repositories: [...state.manifests.keys()].sort() });
   const match = /^\/v2\/(.+)\/(manifests|blobs|tags)\/(.*)$/.exec(url.pathname.replace("/blobs/uploads/", "/blobs/uploads%2F"));

@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import { emptyRunRequest } from "../request.ts";
+import { emptyConfig } from "../spec/image.ts";
+import { healthCheckOf, judgeHealth, parseHealthLog } from "./health.ts";
+
+const at = (second: number): string => `2024-01-02T03:04:${String(second).padStart(2, "0")}.000000000Z`;
+const record = (second: number, code: number, output = ""): string => `${at(second)} ${at(second)} ${String(code).padStart(3, "0")} ${String(Buffer.byteLength(output)).padStart(4, "0")}\n${output}\n`;
+const started = Date.parse(at(0));
+const check = { command: ["true"], intervalMs: 1000, timeoutMs: 5000, startPeriodMs: 0, startIntervalMs: 5000, retries: 3 };
+const judge = (text: string, more = {}): ReturnType<typeof judgeHealth> => judgeHealth({ ...check, ...more }, started, parseHealthLog(Buffer.from(text)));
+
+test("a container is starting until a probe succeeds, and unhealthy after as many failures in a row as retries", () => {
+  expect(judge("")).toEqual({ Status: "starting", FailingStreak: 0, Log: [] });
+  expect(judge(record(1, 1) + record(2, 1))).toMatchObject({ Status: "starting", FailingStreak: 2 });
+  expect(judge(record(1, 1) + record(2, 1) + record(3, 1))).toMatchObject({ Status: "unhealthy", FailingStreak: 3 });
+  expect(judge(record(1, 0) + record(2, 1) + record(3, 1))).toMatchObject({ Status: "healthy", FailingStreak: 2 });
+  expect(judge(record(1, 1) + record(2, 1) + record(3, 1) + record(4, 0))).toMatchObject({ Status: "healthy", FailingStreak: 0 });
+});
+
+test("failures of the start period do not count, unless it has been healthy", () => {
+  const failing = record(1, 1) + record(2, 1) + record(3, 1);
+  expect(judge(failing, { startPeriodMs: 10_000 })).toMatchObject({ Status: "starting", FailingStreak: 0 });
+  expect(judge(record(0, 0) + failing, { startPeriodMs: 10_000 })).toMatchObject({ Status: "unhealthy", FailingStreak: 3 });
+  expect(judge(failing + record(11, 1), { startPeriodMs: 10_000, retries: 1 })).toMatchObject({ Status: "unhealthy", FailingStreak: 1 });
+});
+
+test("output may hold anything, a record that is cut off is left out, and a timeout has Docker's words", () => {
+  const nasty = `${record(1, 1)}line\nfeed`;
+  expect(judge(record(1, 1, nasty)).Log).toEqual([{ Start: at(1), End: at(1), ExitCode: 1, Output: nasty }]);
+  expect(judge(record(1, 0) + record(2, 1, "abc").slice(0, -3))).toMatchObject({ Status: "healthy", FailingStreak: 0 });
+  expect(judge(record(1, 999)).Log[0]).toMatchObject({ ExitCode: -1, Output: "Health check exceeded timeout (5s)" });
+  expect(judge(Array.from({ length: 9 }, (_, i) => record(i, 0, String(i))).join("")).Log.map(({ Output }) => Output)).toEqual(["4", "5", "6", "7", "8"]);
+});
+
+test("the request goes over the image, field by field", () => {
+  const image = { id: "", reference: "x", lowers: [], chainIds: [], config: { ...emptyConfig(), health: { test: ["CMD", "probe", "-q"], intervalMs: 7000 } } };
+  const request = emptyRunRequest("x");
+  expect(healthCheckOf({ request, image })).toMatchObject({ command: ["probe", "-q"], intervalMs: 7000, timeoutMs: 30_000, retries: 3 });
+  expect(healthCheckOf({ request: { ...request, health: { test: ["CMD-SHELL", "a | b"], retries: 1 } }, image })).toMatchObject({ command: ["/bin/sh", "-c", "a | b"], intervalMs: 7000, retries: 1 });
+  expect(healthCheckOf({ request: { ...request, health: { test: ["NONE"] } }, image })).toBeUndefined();
+  expect(healthCheckOf({ request, image: { ...image, config: emptyConfig() } })).toBeUndefined();
+});

@@ -32,7 +32,7 @@ function healthBlock(health: HealthPlan): Block {
 }
 
 /** The attach socket is bound by a short name through its directory: a socket's path is at most 107 bytes (unix(7)). */
-function listen(context: Context, path: string): Call {
+function listen(context: Pick<Context, "outer" | "where">, path: string): Call {
   const { outer, where } = context;
   const what = `make the attach socket ${where}`;
   const slash = path.lastIndexOf("/");
@@ -52,7 +52,7 @@ function listen(context: Context, path: string): Call {
 }
 
 /** keel's outer side becomes the container's monitor (native/keel/monitor.c). */
-export function handOver(context: Context, monitor: MonitorPlan, fds: MonitorFds): void {
+export function handOver(context: Pick<Context, "outer" | "where">, monitor: MonitorPlan, fds: MonitorFds): void {
   const { outer, where } = context;
   const socket = monitor.socket === undefined ? undefined : listen(context, monitor.socket);
   if (monitor.socket === undefined) outer.call("chdir", ["/"], { what: "leave the caller's directory", why: "the monitor keeps no directory busy" });

@@ -17,6 +17,7 @@ function entry(paths: string, summary: string, load: CommandEntry["load"]): Comm
 export function commandTable(): readonly CommandEntry[] {
   return [
     entry("run, container run", "Make a container from an image and run a command in it", () => import("./container/run.ts")),
+    entry("exec, container exec", "Run a command in a running container", () => import("./container/exec.ts")),
     entry("version", "Print the version", () => import("./system/version.ts")),
   ];
 }

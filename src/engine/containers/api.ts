@@ -8,5 +8,9 @@ export function containersApi(context: EngineContext): Partial<Containers> & Pic
       const { runContainer } = await import("./run.ts");
       return runContainer(context, request, options);
     },
+    async exec(name, request, options) {
+      const { execInContainer } = await import("./exec.ts");
+      return execInContainer(context, name, request, options);
+    },
   };
 }

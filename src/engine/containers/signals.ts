@@ -11,7 +11,7 @@ const NUMBERS: Record<(typeof FORWARDED)[number] | "SIGWINCH", number> = {
  * Passes this process's signals on to the container (`--sig-proxy`), and changes of the window's size with a terminal.
  * With `--sig-proxy=false` they end this process as usual, and the container lives on. Returns what undoes it.
  */
-export function forwardSignals(running: Running, request: RunRequest): () => void {
+export function forwardSignals(running: Pick<Running, "kill">, request: Pick<RunRequest, "sigProxy" | "tty">): () => void {
   const undo: (() => void)[] = [];
   const on = (name: keyof typeof NUMBERS): void => {
     const handler = (): void => { running.kill(NUMBERS[name]); };

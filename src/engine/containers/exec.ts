@@ -1,0 +1,126 @@
+import { closeSync, fstatSync } from "node:fs";
+import { SampanError } from "../../base/errors.ts";
+import { createId } from "../../base/ids.ts";
+import type { Plan, Report } from "../../plan/index.ts";
+import { planFailure, startPlan } from "../../plan/index.ts";
+import { compileExec } from "../../runtime/exec.ts";
+import type { MonitorPlan } from "../../runtime/index.ts";
+import type { ContainerRecord } from "../../storage/state/index.ts";
+import type { ExecOptions, ExecRequest, SessionResult, Streams } from "../api.ts";
+import type { EngineContext } from "../context.ts";
+import { requireRoot } from "../context.ts";
+import { containerPaths } from "../paths.ts";
+import { openProcess, processAt } from "../processes.ts";
+import { capabilitiesOf, securityOptions } from "../spec/security.ts";
+import type { StoredConfig } from "../spec/stored.ts";
+import { execProcess } from "./exec-process.ts";
+import { livenessOf } from "./liveness.ts";
+import { nowNs } from "./record.ts";
+import { forwardSignals } from "./signals.ts";
+import { cgroupPlanOf } from "./start.ts";
+
+const DEFAULT_DETACH_KEYS = new Uint8Array([16, 17]); // ctrl-p, ctrl-q
+
+/** Runs a command in a running container: in all of its namespaces and in its cgroup, or not at all. */
+export async function execInContainer(context: EngineContext, name: string, request: ExecRequest, options: ExecOptions): Promise<SessionResult> {
+  requireRoot();
+  const record = context.store.containers.find(name);
+  const directory = openFirstProcess(context, record);
+  try {
+    // Written by `reserve` from a StoredConfig.
+    const stored = JSON.parse(context.store.containers.config(record.id)) as StoredConfig;
+    const process_ = execProcess(containerPaths(context.paths, record.id), stored, request);
+    const streams = request.detach ? {} : options.streams;
+    const monitored = request.detach || request.tty || process_.user?.uid !== 0 || !sharable(streams);
+    const monitor = monitored ? await monitorPlan(request, options, streams) : undefined;
+    const seccomp = await context.seccomp(securityOptions(stored.request).seccomp, capabilitiesOf(stored.request));
+    const plan = compileExec({
+      name: record.name, process: process_, target: 3, userNamespace: false, cgroup: cgroupPlanOf(context, stored)?.join ?? { v1TaskFiles: [] },
+      host: { lastCapability: context.hostFacts([]).lastCapability }, ...(seccomp ? { seccomp } : {}), ...(monitor ? { monitor } : {}),
+    });
+    return await runExec(context, record, request, plan, streams, directory);
+  } finally {
+    closeSync(directory);
+  }
+}
+
+async function runExec(context: EngineContext, record: ContainerRecord, request: ExecRequest, plan: Plan, streams: Streams, directory: number): Promise<SessionResult> {
+  const { execs } = context.store;
+  const id = createId();
+  const words = request.command.join(" ");
+  const attributes = { ...record.labels, image: record.imageReference, name: record.name, execID: id };
+  const tell = (action: string, more: Record<string, string> = {}): void => {
+    context.store.events.append({ timeNs: nowNs(), type: "container", action, actorId: record.id, attributes: { ...attributes, ...more } });
+  };
+  const self = processAt(process.pid);
+  context.store.transaction(() => {
+    execs.add({ id, containerId: record.id, config: JSON.stringify(request), createdMs: Date.now() });
+    execs.started(id, { pid: null, pidStartTime: null, monitorPid: process.pid, monitorStartTime: self?.startTime ?? 0 });
+    tell(`exec_create: ${words}`);
+    tell(`exec_start: ${words}`);
+  });
+  const running = await startPlan(plan, {
+    keel: context.options.keel, directory: containerPaths(context.paths, record.id).run, inherit: [directory],
+    stdio: [streams.stdin ?? "ignore", streams.stdout ?? "ignore", streams.stderr ?? "ignore"],
+  });
+  const stop = request.detach ? undefined : forwardSignals(running, { sigProxy: true, tty: request.tty });
+  const { code, report } = await running.finished;
+  stop?.();
+  const failure = execFailure(record, plan, report);
+  const lives = !failure && (request.detach || report.state === "detached");
+  if (lives) {
+    const [child, monitor] = [processAt(report.childPid), processAt(report.monitorPid)];
+    execs.started(id, { pid: report.childPid, pidStartTime: child?.startTime ?? null, monitorPid: report.monitorPid, monitorStartTime: monitor?.startTime ?? null });
+    return { exitCode: 0, detached: !request.detach };
+  }
+  context.store.transaction(() => {
+    tell("exec_die", { exitCode: String(failure?.exitCode ?? report.status) });
+    execs.delete(id);
+  });
+  if (failure) throw failure;
+  if (report.state !== "exited") throw new SampanError("internal", `Cannot follow the command in container "${record.name}": its monitor ended with code ${code}`, { exitCode: 126 });
+  return { exitCode: report.status, detached: false };
+}
+
+/** /proc/PID of the container's first process, or Docker's words for why there is none. The caller closes it. */
+export function openFirstProcess(context: EngineContext, record: ContainerRecord): number {
+  if (record.status === "paused") throw new SampanError("wrong-state", `Container ${record.name} is paused, unpause the container before exec`, { exitCode: 1, hint: `Go on with: sampan unpause ${record.name}` });
+  const { process: first } = livenessOf(context, record);
+  const directory = first && openProcess(first);
+  if (directory === undefined && record.status === "restarting") throw new SampanError("wrong-state", `Container ${record.id} is restarting, wait until the container is running`, { exitCode: 1 });
+  if (directory === undefined) throw new SampanError("wrong-state", `container ${record.id} is not running`, { exitCode: 1, hint: `Start it first: sampan start ${record.name}` });
+  return directory;
+}
+
+/**
+ * Whether the caller's own descriptors may go into the container: only pipes and /dev/null. A file could be opened again
+ * for writing by /proc/self/fd, a directory is a way out (CVE-2024-21626), a terminal takes input from who holds it.
+ */
+function sharable(streams: Streams): boolean {
+  return [streams.stdin, streams.stdout, streams.stderr].every((fd) => {
+    if (fd === undefined) return true;
+    const stat = fstatSync(fd);
+    return stat.isFIFO() || (stat.isCharacterDevice() && stat.rdev === 0x103);
+  });
+}
+
+async function monitorPlan(request: ExecRequest, options: ExecOptions, streams: Streams): Promise<MonitorPlan> {
+  const keys = options.detachKeys === undefined ? DEFAULT_DETACH_KEYS : (await import("./detach-keys.ts")).parseDetachKeys(options.detachKeys);
+  return {
+    detached: request.detach,
+    attach: { stdin: streams.stdin !== undefined && request.interactive, stdout: streams.stdout !== undefined, stderr: streams.stderr !== undefined },
+    openStdin: false, stdinOnce: true, detachKeys: request.tty ? keys : new Uint8Array(0), finalize: [], environment: [],
+  };
+}
+
+/** 127 for a program that is not there, 126 for everything else that keeps it from being executed (Docker's rule). */
+function execFailure(record: ContainerRecord, plan: Plan, report: Report): SampanError | undefined {
+  const failure = planFailure(plan, report);
+  if (!failure) return undefined;
+  const missing = failure.call?.stage === "program" && (failure.code === "ENOENT" || failure.code === "ENOTDIR");
+  // The container ended between the look at it and the joining: its namespaces and groups are gone one by one.
+  const gone = ["namespaces", "cgroup", "clone", "join"].includes(failure.call?.stage ?? "") && ["ENOENT", "ESRCH", "ENODEV", "ENOMEM"].includes(failure.code ?? "");
+  if (gone) return new SampanError("wrong-state", `container ${record.id} is not running`, { cause: failure, exitCode: 126, code: failure.code });
+  return new SampanError(failure.call?.stage === "program" ? "invalid" : failure.kind, failure.message, { code: failure.code, exitCode: missing ? 127 : 126, cause: failure });
+}
+

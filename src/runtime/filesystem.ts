@@ -1,0 +1,36 @@
+import type { Call } from "../plan/index.ts";
+import type { Mount, NamespaceType } from "../oci/index.ts";
+import * as C from "../linux/constants.ts";
+import { addCgroupView } from "./cgroup-view.ts";
+import type { Context } from "./context.ts";
+import { addDevices } from "./devices.ts";
+import { addMasks } from "./masks.ts";
+import { addMount, takeBindSources } from "./mounts.ts";
+import { makeInRoot } from "./resolve.ts";
+import { addRoot } from "./rootfs.ts";
+import { addSysctls } from "./sysctls.ts";
+
+export function buildRoot(context: Context, cwd: string, namespaces: ReadonlyMap<NamespaceType, string | undefined>, newUser: boolean):
+  { root: Call; dev: Call | undefined; pts: Call | undefined } {
+  const { inner, config, where } = context;
+  let sources: ReadonlyMap<Mount, Call> = new Map();
+  const root = addRoot(context, () => { sources = takeBindSources(context); });
+  const masked = (config.linux?.maskedPaths ?? []).length > 0;
+  const hostNull = masked
+    ? inner.call("openat", [C.AT_FDCWD, "/dev/null", C.O_PATH | C.O_CLOEXEC, 0], { what: `open the host's "/dev/null" ${where}`, why: "a cover that the container cannot have prepared" })
+    : undefined;
+  inner.stage("mounts");
+  const mounted = new Map<string, Call>();
+  for (const mount of config.mounts ?? []) {
+    if (mount.type === "cgroup") addCgroupView(context, mount, root);
+    else mounted.set(mount.destination, addMount(context, mount, root, sources));
+  }
+  const bindDev = (config.mounts ?? []).some((mount) => mount.destination === "/dev" && mount.type !== "tmpfs");
+  const dev = bindDev ? undefined : mounted.get("/dev");
+  if (!bindDev) addDevices(context, root, dev, newUser);
+  if (cwd !== "/") makeInRoot(inner, root, cwd, "directory", { what: `make the working directory "${cwd}" ${where}`, why: "process.cwd, made if it is missing" });
+  addSysctls(context, mounted.get("/proc"));
+  addMasks(context, root, hostNull);
+  void namespaces;
+  return { root, dev, pts: mounted.get("/dev/pts") };
+}

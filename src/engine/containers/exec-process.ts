@@ -1,9 +1,8 @@
-import { allCapabilities } from "../../linux/capabilities.ts";
 import type { Process } from "../../oci/index.ts";
 import type { ExecRequest } from "../api.ts";
 import type { ContainerPaths } from "../paths.ts";
 import { environmentOf } from "../spec/runtime-config.ts";
-import { capabilitiesOf, securityOptions } from "../spec/security.ts";
+import { capabilitiesOf, hostCapabilities, securityOptions } from "../spec/security.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import { resolveUser } from "../spec/users.ts";
 
@@ -15,7 +14,7 @@ export function execProcess(paths: ContainerPaths, stored: StoredConfig, wanted:
   const { request, image } = stored;
   const layers = image.writableRoot === undefined ? [paths.upper, ...image.lowers] : [image.writableRoot];
   const user = resolveUser({ user: wanted.user ?? request.user ?? image.config.user, groupAdd: request.groupAdd, layers });
-  const capabilities = wanted.privileged ? allCapabilities() : capabilitiesOf(request);
+  const capabilities = wanted.privileged ? hostCapabilities() : capabilitiesOf(request);
   const security = securityOptions(request);
   const held = user.uid === 0 || wanted.privileged ? capabilities : [];
   const env = environmentOf({ ...stored, request: { ...request, tty: wanted.tty, env: [...request.env, ...wanted.env] } }, user.home, {});

@@ -52,16 +52,17 @@ async function runExec(context: EngineContext, record: ContainerRecord, request:
   const tell = (action: string, more: Record<string, string> = {}): void => {
     context.store.events.append({ timeNs: nowNs(), type: "container", action, actorId: record.id, attributes: { ...attributes, ...more } });
   };
+  const running = await startPlan(plan, {
+    keel: context.options.keel, directory: containerPaths(context.paths, record.id).run, inherit: [directory],
+    stdio: [streams.stdin ?? "ignore", streams.stdout ?? "ignore", streams.stderr ?? "ignore"],
+  });
+  // Written while keel is at work: the command does not wait for the store.
   const self = processAt(process.pid);
   context.store.transaction(() => {
     execs.add({ id, containerId: record.id, config: JSON.stringify(request), createdMs: Date.now() });
     execs.started(id, { pid: null, pidStartTime: null, monitorPid: process.pid, monitorStartTime: self?.startTime ?? 0 });
     tell(`exec_create: ${words}`);
     tell(`exec_start: ${words}`);
-  });
-  const running = await startPlan(plan, {
-    keel: context.options.keel, directory: containerPaths(context.paths, record.id).run, inherit: [directory],
-    stdio: [streams.stdin ?? "ignore", streams.stdout ?? "ignore", streams.stderr ?? "ignore"],
   });
   const stop = request.detach ? undefined : forwardSignals(running, { sigProxy: true, tty: request.tty });
   const { code, report } = await running.finished;

@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { SampanError } from "../../base/errors.ts";
-import { allCapabilities, capabilityNumber, defaultCapabilities } from "../../linux/capabilities.ts";
+import { capabilitiesOfMask, capabilityNumber, defaultCapabilities } from "../../linux/capabilities.ts";
 import type { RunRequest } from "../request.ts";
 
 /** `--security-opt` values, sorted. */
@@ -26,12 +27,18 @@ export function securityOptions(request: RunRequest): SecurityOptions {
   return result;
 }
 
+/** All that there are for a container: what the engine itself may have, which in a container or a virtual machine can be less. */
+export function hostCapabilities(): string[] {
+  const bounding = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+  return capabilitiesOfMask(BigInt(`0x${bounding}`));
+}
+
 /** Docker's rules for `--cap-add` and `--cap-drop`, either of which may say ALL. */
 export function capabilitiesOf(request: RunRequest): string[] {
-  if (request.privileged) return allCapabilities();
+  if (request.privileged) return hostCapabilities();
   const unknown = [...request.capAdd, ...request.capDrop].filter((name) => name !== "ALL" && capabilityNumber(name) === undefined);
   if (unknown.length > 0) throw new SampanError("invalid", unknown.map((name) => `invalid capability: unknown capability: "${name}"`).join("\n"), { exitCode: 125 });
-  const base = request.capDrop.includes("ALL") ? [] : request.capAdd.includes("ALL") ? allCapabilities() : defaultCapabilities();
+  const base = request.capDrop.includes("ALL") ? [] : request.capAdd.includes("ALL") ? hostCapabilities() : defaultCapabilities();
   const result = new Set(base.filter((name) => !request.capDrop.includes(name)));
   for (const name of request.capAdd) if (name !== "ALL") result.add(name);
   return [...result];

@@ -18,6 +18,7 @@ export function commandTable(): readonly CommandEntry[] {
   return [
     entry("run, container run", "Make a container from an image and run a command in it", () => import("./container/run.ts")),
     entry("exec, container exec", "Run a command in a running container", () => import("./container/exec.ts")),
+    entry("logs, container logs", "Print what a container has written", () => import("./container/logs.ts")),
     entry("version", "Print the version", () => import("./system/version.ts")),
   ];
 }

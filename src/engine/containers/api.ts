@@ -1,3 +1,4 @@
+import { deferredIterable } from "../../base/deferred-iterable.ts";
 import type { Containers } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 
@@ -12,5 +13,6 @@ export function containersApi(context: EngineContext): Partial<Containers> & Pic
       const { execInContainer } = await import("./exec.ts");
       return execInContainer(context, name, request, options);
     },
+    logs: (name, options) => deferredIterable(async () => (await import("./logs.ts")).readLogs(context, name, options)),
   };
 }

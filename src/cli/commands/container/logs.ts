@@ -1,6 +1,7 @@
 import { SampanError } from "../../../base/errors.ts";
 import { defineCommand } from "../../command.ts";
 import { bool, one, parseInteger, refuse, string } from "../../flags/flag.ts";
+import type { Io } from "../../io.ts";
 import { parseTimestamp } from "../../parse/timestamp.ts";
 
 /** Lines from the end; undefined for all of them. */
@@ -29,22 +30,50 @@ export const command = defineCommand({
     const until = flags.until === undefined ? undefined : time("until", flags.until, io.nowMs());
     const { containers } = await context.engine();
     const records = containers.logs(args[0] ?? "", { follow: flags.follow, tail: flags.tail, sinceMs: since, untilMs: until, signal: context.signal });
+    const output = gather(io);
     try {
-      let lineStart = true;
+      const lineStart = { stdout: true, stderr: true };
       for await (const { stream, time: written, data } of records) {
-        const write = (part: string | Uint8Array): void => (stream === "stdout" ? io.out(part) : io.err(part));
-        if (flags.timestamps && lineStart) write(`${written} `);
-        write(data);
-        lineStart = data.at(-1) === 0x0a;
+        if (flags.timestamps && lineStart[stream]) output.write(stream, Buffer.from(`${written} `));
+        output.write(stream, data);
+        lineStart[stream] = data.at(-1) === 0x0a;
       }
     } catch (error) {
       // Ctrl-C is how one leaves `logs -f`.
       if (!(flags.follow && context.signal.aborted)) throw error;
       return 130;
+    } finally {
+      output.flush();
     }
     return 0;
   },
 });
+
+/** Many records to a write: what is there at once is written at once, in its order. */
+function gather(io: Io): { write(stream: "stdout" | "stderr", data: Uint8Array): void; flush(): void } {
+  const most = 64 * 1024;
+  let parts: Uint8Array[] = [];
+  let size = 0;
+  let current: "stdout" | "stderr" = "stdout";
+  let due: NodeJS.Immediate | undefined;
+  const flush = (): void => {
+    if (due) clearImmediate(due);
+    due = undefined;
+    if (parts.length > 0) (current === "stdout" ? io.out : io.err)(Buffer.concat(parts, size));
+    parts = [];
+    size = 0;
+  };
+  return {
+    flush,
+    write(stream, data) {
+      if (stream !== current || size > most) flush();
+      current = stream;
+      parts.push(data);
+      size += data.length;
+      due ??= setImmediate(flush);
+    },
+  };
+}
 
 function time(flag: string, text: string, nowMs: number): number {
   try {

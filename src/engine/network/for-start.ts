@@ -1,35 +1,100 @@
-import { loopbackOnly } from "../../network/attach.ts";
-import { buildHosts, extraHosts } from "../../network/hosts.ts";
-import { buildResolvConf, needsUpstreams } from "../../network/resolv.ts";
+import { attachFromHost, loopbackOnly, configureFromContainer } from "../../network/attach.ts";
+import { interfaceIndexFor, interfaceNameFor } from "../../network/model.ts";
+import type { PublishedPort } from "../../network/ports.ts";
 import type { NetlinkBatch } from "../../runtime/index.ts";
+import type { ContainerId } from "../../base/ids.ts";
 import type { EngineContext } from "../context.ts";
-import { readIfThere } from "../processes.ts";
 import type { StoredConfig } from "../spec/stored.ts";
+import { findDefaultNetwork, recordPredefined } from "./defaults.ts";
+import { filesFor } from "./files.ts";
+import type { NetworkFiles } from "./files.ts";
+import { attachmentsOf, leaseEndpoint } from "./lease.ts";
+import type { Endpoint } from "./lease.ts";
+import { isModelOfItsOwn, networkModeOf } from "./model.ts";
+import { ensureBridge, readyIndex } from "./bridge.ts";
+import { refreshMembers } from "./members.ts";
+import { wishesOf } from "./wishes.ts";
+import type { Wish } from "./wishes.ts";
+
+/**
+ * A container's network through its start, in three steps that the start calls in this order: `prepareNetwork` looks things
+ * up and makes bridges, before anything of the container is recorded; `reserveNetwork` leases addresses and ports in the
+ * transaction that records the container; `networkForStart` gives the messages and files. `joined` follows once keel has the plan, and
+ * `leaveNetworks` (leave.ts) at the end.
+ */
+export interface NetworkStart {
+  /** "none", "host", "container:ID", or the first network's name. */
+  readonly mode: string;
+  readonly wishes: readonly Wish[];
+  readonly warnings: readonly string[];
+  /** Leases the ports; absent where none are wanted. */
+  readonly leasePorts: ((id: ContainerId) => readonly PublishedPort[]) | undefined;
+  /** What `reserveNetwork` leased. */
+  endpoints: readonly Endpoint[];
+  published: readonly PublishedPort[];
+}
 
 /** What a start needs of the network: messages for both sides, and the files by which names are found. */
-export interface StartNetwork {
+export interface StartNetwork extends NetworkFiles {
   readonly outer?: NetlinkBatch;
   readonly inner?: NetlinkBatch;
-  readonly hosts: string;
-  readonly resolvConf: string;
-  readonly warnings: readonly string[];
+  /** To be awaited before the plan runs: the packet filter has the container's ports. */
+  readonly ready: Promise<void> | undefined;
 }
 
-/** "none", "host", "container:ID", or the name of a network. */
-export function networkModeOf({ request }: StoredConfig): string {
-  return request.networks[0]?.network ?? "none";
+/** Looks up networks, sees to it that their bridges are there unless `make` is false, and reads who has which port. */
+export async function prepareNetwork(context: EngineContext, stored: StoredConfig, make = true): Promise<NetworkStart> {
+  const { request, image } = stored;
+  const mode = networkModeOf(request.networks);
+  const isOwn = isModelOfItsOwn(mode);
+  if (isOwn && findDefaultNetwork(context) === undefined) await recordPredefined(context);
+  const wishes = wishesOf(context, request);
+  const warnings: string[] = [];
+  let leasePorts: NetworkStart["leasePorts"];
+  const wantsPorts = request.ports.length > 0 || request.publishAll;
+  if (wantsPorts && isOwn) {
+    const publish = await import("./publish.ts");
+    const specs = publish.portSpecs(request, image.config.exposedPorts, wishes[0]?.network.hostBinding ?? "");
+    const listeners = publish.listenersFor(specs);
+    if (specs.length > 0) leasePorts = (id) => publish.leasePorts(context, id, specs, listeners);
+  } else if (wantsPorts && mode === "host") warnings.push("Published ports are discarded when using host network mode");
+  if (make) for (const { network } of wishes) warnings.push(...(await ensureBridge(context, network)).warnings);
+  return { mode, wishes, warnings, leasePorts, endpoints: [], published: [] };
 }
 
-export async function networkForStart(_context: EngineContext, stored: StoredConfig): Promise<StartNetwork> {
-  const { request } = stored;
-  const mode = networkModeOf(stored);
-  const isHost = mode === "host";
-  const host = readIfThere("/etc/resolv.conf") ?? "";
-  const upstreams = needsUpstreams(host) ? readIfThere("/run/systemd/resolve/resolv.conf") : undefined;
-  const resolv = buildResolvConf({ host, ...(upstreams === undefined ? {} : { upstreams }), dns: request.dns, search: request.dnsSearch, options: request.dnsOptions, hostNetwork: isHost, ipv6: false });
-  const fqdn = request.domainname === undefined ? [] : [`${stored.hostname}.${request.domainname}`];
-  const hosts = isHost
-    ? (readIfThere("/etc/hosts") ?? "") + extraHosts(request.addHosts, ["127.0.0.1"]).map(({ address, names }) => `${address}\t${names.join(" ")}\n`).join("")
-    : buildHosts({ ownNames: [...fqdn, stored.hostname], ownAddresses: [], extra: extraHosts(request.addHosts, []), members: [], ipv6: false });
-  return { ...(isHost ? {} : { inner: loopbackOnly() }), hosts, resolvConf: resolv.text, warnings: resolv.warnings };
+/** In the transaction that records the container's start. What it throws undoes all of that. */
+export function reserveNetwork(context: EngineContext, start: NetworkStart, id: ContainerId): void {
+  start.endpoints = start.wishes.map((wish, n) => leaseEndpoint(context, id, wish, { name: interfaceNameFor(n), index: interfaceIndexFor(n) }));
+  start.published = start.leasePorts?.(id) ?? [];
+  if (start.mode.startsWith("container:")) {
+    const owner = context.store.containers.find(start.mode.slice("container:".length));
+    // Whoever ends the owner finds us by it, and takes the owner's interfaces away.
+    context.store.resources.record([{ kind: "netns", key: owner.id, containerId: id, lifetime: "run" }], Date.now());
+  }
+}
+
+/** After `reserveNetwork`. With `make` the packet filter is told of the ports at once, while the start goes on. */
+export function networkForStart(context: EngineContext, stored: StoredConfig, start: NetworkStart, make = true): StartNetwork {
+  const { mode, endpoints } = start;
+  const files = filesFor(context, stored, mode, endpoints);
+  const base = { ...files, warnings: [...start.warnings, ...files.warnings] };
+  if (!isModelOfItsOwn(mode)) return { ...base, ready: undefined, ...(mode === "none" ? { inner: loopbackOnly() } : {}) };
+  // Without its bridge the plan is only to be looked at.
+  const attachments = attachmentsOf(endpoints, (network) => readyIndex(context, network) ?? 0);
+  const ready = make && start.published.length > 0 ? publish(context, start) : undefined;
+  // Whoever never comes to await it has failed before, and says why.
+  ready?.catch(() => undefined);
+  return { ...base, ready, outer: attachFromHost(attachments, "pid"), inner: configureFromContainer(attachments) };
+}
+
+async function publish(context: EngineContext, { published, endpoints }: NetworkStart): Promise<void> {
+  const [{ publishPorts }, { portTarget }] = await Promise.all([import("./publish.ts"), import("./rules.ts")]);
+  const internal = new Set(endpoints.filter(({ network }) => network.internal).map(({ network }) => network.id));
+  const places = endpoints.map(({ network, ipv4, ipv6 }) => ({ networkId: network.id, ipv4, ipv6 }));
+  await publishPorts(context, published, portTarget(places, (id) => internal.has(id)));
+}
+
+/** Once keel works on the plan: the others on its networks are told the container's names. */
+export function joined(context: EngineContext, start: NetworkStart): void {
+  if (start.endpoints.length > 0) refreshMembers(context, start.endpoints.map(({ network }) => network.id));
 }

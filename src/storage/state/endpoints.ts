@@ -22,6 +22,19 @@ export interface EndpointRecord {
   readonly config: string;
 }
 
+/** An active endpoint with its container's name. */
+export interface MemberRecord {
+  readonly networkId: string;
+  readonly containerId: ContainerId;
+  readonly id: string;
+  readonly name: string;
+  readonly hostInterface: string | null;
+  readonly macAddress: string | null;
+  readonly ipv4: string | null;
+  readonly ipv6: string | null;
+  readonly aliases: readonly string[];
+}
+
 type EndpointRow = Omit<EndpointRecord, "active" | "aliases"> & { readonly active: number; readonly aliases: string };
 
 export class Endpoints {
@@ -52,6 +65,16 @@ export class Endpoints {
 
   ofNetwork(networkId: string): EndpointRecord[] {
     return this.#db.all<EndpointRow>("SELECT * FROM endpoints WHERE networkId = ? ORDER BY containerId", networkId).map(endpointOf);
+  }
+
+  /** All that is active, on every network, in one query: hosts files and rules are made from it. */
+  active(): MemberRecord[] {
+    return this.#db
+      .all<Omit<MemberRecord, "aliases"> & { readonly aliases: string }>(
+        `SELECT networkId, containerId, endpoints.id AS id, name, hostInterface, macAddress, ipv4, ipv6, aliases
+         FROM endpoints JOIN containers ON containers.id = containerId WHERE active = 1 ORDER BY networkId, containers.createdMs, containerId`,
+      )
+      .map((row) => ({ ...row, aliases: listFromText(row.aliases) }));
   }
 
   /** The container has stopped: what was asked for stays. */

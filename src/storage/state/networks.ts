@@ -70,12 +70,17 @@ export class Networks {
     return row === undefined ? undefined : networkOf(row);
   }
 
+  named(name: string): NetworkRecord | undefined {
+    const row = this.#db.get<NetworkRow>("SELECT * FROM networks WHERE name = ?", name);
+    return row === undefined ? undefined : networkOf(row);
+  }
+
   /** By full id, by name, by the beginning of an id, in this order. */
   find(nameOrId: string): NetworkRecord {
     const exact = this.get(nameOrId);
     if (exact !== undefined) return exact;
-    const named = this.#db.get<NetworkRow>("SELECT * FROM networks WHERE name = ?", nameOrId);
-    if (named !== undefined) return networkOf(named);
+    const named = this.named(nameOrId);
+    if (named !== undefined) return named;
     const range = prefixRange(nameOrId);
     const rows = range === undefined ? [] : this.#db.all<NetworkRow>("SELECT * FROM networks WHERE id >= ? AND id < ? LIMIT 2", ...range);
     if (rows.length > 1) throw new SampanError("invalid", `network ${nameOrId} is ambiguous (2 matches found based on ID prefix)`);

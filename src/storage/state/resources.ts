@@ -52,6 +52,11 @@ export class Resources {
     return this.#db.all<ResourceRecord>("SELECT * FROM resources WHERE containerId = ? ORDER BY createdMs, kind, key", containerId).map((row) => ({ ...row }));
   }
 
+  /** Containers that have recorded this very thing. */
+  holders(kind: ResourceKind, key: string): ContainerId[] {
+    return this.#db.all<{ containerId: ContainerId }>("SELECT containerId FROM resources WHERE kind = ? AND key = ?", kind, key).map((row) => row.containerId);
+  }
+
   /**
    * What nobody will remove any more: its container is gone, or has ended and this was to end with it.
    * A container in "creating" or "running" whose processes have died is not seen here: reconcile first.

@@ -1,0 +1,114 @@
+import { mkdirSync } from "node:fs";
+import { SampanError } from "../../base/errors.ts";
+import * as nl from "../../linux/netlink.ts";
+import * as C from "../../linux/constants.ts";
+import type { Batch } from "../../network/rtnetlink/batch.ts";
+import { decodeMessages } from "../../network/rtnetlink/decode.ts";
+import { dumpRequest } from "../../network/rtnetlink/dump.ts";
+import type { Call, CallOptions, Line, Report } from "../../plan/index.ts";
+import { Block, Plan, runPlan } from "../../plan/index.ts";
+import type { EngineContext } from "../context.ts";
+
+/**
+ * Netlink outside of a container's start: small plans for keel, since neither Node nor Bun can open such a socket.
+ */
+const SOCK_RAW = 3;
+
+const MSG_DONTWAIT = 0x40;
+/** nlmsghdr, error number, header of the message that it answers. */
+const ACK_SIZE = 36;
+/** keel's plan and report are the two descriptors after those that the plan inherits. */
+const INHERITED = 3;
+
+export interface Step {
+  readonly batch: Batch;
+  /** NETLINK_ROUTE unless it says otherwise. */
+  readonly protocol?: number;
+  /** Sent from the namespace that `netns` is; before it, from the host's. */
+  readonly inside?: boolean;
+  /** Errnos that are no failure, for every message. */
+  readonly tolerate?: CallOptions["tolerate"];
+}
+
+export interface SendOptions {
+  /** For error messages: `connect container "web"`. */
+  readonly what: string;
+  /** A descriptor of a network namespace: for `inside` and for patches that name it. */
+  readonly netns?: number;
+}
+
+/** Sends batches one after the other; throws what the kernel had against one, by its label. */
+export async function sendBatches(context: EngineContext, steps: readonly Step[], options: SendOptions): Promise<void> {
+  const plan = new Plan();
+  const line = plan.outer;
+  line.stage("network");
+  let inside = false;
+  for (const step of steps) {
+    if (step.inside === true && !inside) {
+      inside = true;
+      line.call("setns", [INHERITED, C.CLONE_NEWNET], { what: options.what, why: "the container's network namespace" });
+    }
+    addBatch(line, step, options.what);
+  }
+  line.exit(0);
+  await runSmall(context, plan, options.netns);
+}
+
+function addBatch(line: Line, { batch, protocol = nl.NETLINK_ROUTE, tolerate }: Step, what: string): void {
+  const socket = openSocket(line, protocol, what);
+  const bytes = new Block(Uint8Array.from(batch.bytes), "netlink messages");
+  for (const { offset } of batch.patches) bytes.u32(offset, INHERITED);
+  line.call("sendto", [socket, bytes, batch.bytes.length, 0, null, 0], { what, why: "all at once", expect: batch.bytes.length });
+  for (const { label } of batch.messages) {
+    const ack = new Block(64, "struct nlmsgerr");
+    line.call("recvfrom", [socket, ack, ACK_SIZE, 0, null, null], { what: label, why: "its acknowledgement" });
+    line.check({ load32: ack, offset: 16 }, { what: label, ...(tolerate === undefined ? {} : { tolerate }) });
+  }
+  line.call("close", [socket], { what });
+}
+
+function openSocket(line: Line, protocol: number, what: string): Call {
+  const socket = line.call("socket", [nl.AF_NETLINK, SOCK_RAW | C.O_CLOEXEC, protocol], { what, why: "netlink(7)" });
+  line.call("setsockopt", [socket, nl.SOL_NETLINK, nl.NETLINK_CAP_ACK, new Block(4, "int").u32(0, 1), 4], { what, why: "short acknowledgements" });
+  return socket;
+}
+
+async function runSmall(context: EngineContext, plan: Plan, netns?: number): Promise<Report> {
+  const { keel, state } = context.options;
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  if (netns !== undefined) plan.keepBelow = INHERITED + 1;
+  return runPlan(plan, { keel, directory: state, ...(netns === undefined ? {} : { inherit: [netns] }) });
+}
+
+const DUMP_PART = 32 * 1024;
+
+/** All links, addresses or routes of the host, as messages to decode. */
+export async function dump(context: EngineContext, what: "links" | "addresses" | "routes"): Promise<Buffer> {
+  for (let parts = 8; parts <= 8192; parts *= 4) {
+    const replies = await tryDump(context, what, parts);
+    if (replies !== undefined) return replies;
+  }
+  throw new SampanError("unavailable", `Cannot list the host's ${what}: there are too many, or they never stop changing`);
+}
+
+/** One socket, as many reads; undefined if the end did not come within them, or if something changed meanwhile. */
+async function tryDump(context: EngineContext, what: "links" | "addresses" | "routes", parts: number): Promise<Buffer | undefined> {
+  const plan = new Plan();
+  const purpose = `list the host's ${what}`;
+  const request = dumpRequest(what);
+  const socket = openSocket(plan.outer, nl.NETLINK_ROUTE, purpose);
+  plan.outer.call("sendto", [socket, request, request.length, 0, null, 0], { what: purpose, expect: request.length });
+  const reads: { at: number; call: Call }[] = [];
+  for (let i = 0; i < parts; i++) {
+    const { out } = plan.out(DUMP_PART);
+    // The kernel makes the next part while this one is read, so there is none only after the last.
+    reads.push({ at: out, call: plan.outer.call("recvfrom", [socket, { out }, DUMP_PART, MSG_DONTWAIT, null, null], { what: purpose, tolerate: ["EAGAIN"] }) });
+  }
+  plan.outer.exit(0);
+  const report = await runSmall(context, plan);
+  const pieces = reads.map(({ at, call }) => report.out.subarray(at, at + Math.max(0, report.result(call.index).value)));
+  const all = Buffer.concat(pieces);
+  const messages = decodeMessages(all);
+  const whole = messages.some(({ type }) => type === nl.NLMSG_DONE) && !messages.some(({ flags }) => (flags & nl.NLM_F_DUMP_INTR) !== 0);
+  return whole ? all : undefined;
+}

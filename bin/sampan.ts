@@ -5,4 +5,7 @@ import { processIo } from "../src/cli/process-io.ts";
 declare const KEEL_VERSION: string; // set by the build
 
 globalThis.sampanEmbedded = { path: keelPath, version: KEEL_VERSION };
-process.exitCode = await main(process.argv.slice(2), processIo());
+// No top-level await: as CommonJS each module is loaded when it is first needed, built-in ones too.
+void main(process.argv.slice(2), processIo()).then((code) => {
+  process.exitCode = code;
+});

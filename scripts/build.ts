@@ -18,7 +18,7 @@ const keelVersion = createHash("sha256").update(readFileSync(join(dist, "keel"))
 const bun = process.execPath;
 const define = ["--define", `KEEL_VERSION="${keelVersion}"`, "--define", "process.env.NODE_ENV=\"production\""];
 const executable = join(dist, "sampan");
-execFileSync(bun, ["build", "--compile", "--bytecode", "--format=esm", "--minify-syntax", "--minify-whitespace", "--sourcemap=none", ...define, "--outfile", `${executable}.new`, join(root, "bin/sampan.ts")], { stdio: ["ignore", "ignore", "inherit"] });
+execFileSync(bun, ["build", "--compile", "--bytecode", "--format=cjs", "--minify-syntax", "--minify-whitespace", "--sourcemap=none", ...define, "--outfile", `${executable}.new`, join(root, "bin/sampan.ts")], { stdio: ["ignore", "ignore", "inherit"] });
 renameSync(`${executable}.new`, executable);
 rmSync(join(dist, "sampan-oci"), { force: true });
 linkSync(executable, join(dist, "sampan-oci"));

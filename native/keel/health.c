@@ -36,7 +36,7 @@ static void health_run(void) {
     health_used = 0;
     health_expired = 0;
     health_started_wall = now_ns(CLOCK_REALTIME_);
-    health_pid = start_program(argv, config.environ, ends[1], (int)fd);
+    health_pid = start_program(self, argv, config.environ, -1, ends[1], (int)fd);
     SYS(__NR_close, ends[1]);
     health_output = ends[0];
     health_deadline = now_ns(CLOCK_MONOTONIC_) + config.health->timeout_ns;
@@ -53,7 +53,6 @@ static void health_read(void) {
     int keep = health_used < HEALTH_OUTPUT;
     long n = SYS(__NR_read, health_output, keep ? health_text + health_used : rest,
                  keep ? HEALTH_OUTPUT - health_used : sizeof rest);
-    if (n == -EINTR) continue;
     if (n == -EAGAIN) return;
     if (n <= 0) { SYS(__NR_close, health_output); health_output = -1; return; }
     if (keep) health_used += (u32)n;
@@ -67,10 +66,8 @@ static void health_record(int code) {
   head[n++] = ' ';
   n += put_time(head + n, now_ns(CLOCK_REALTIME_));
   head[n++] = ' ';
-  n += put_number(head + n, (u64)code, 3);
-  head[n++] = ' ';
-  n += put_number(head + n, health_used, 4);
-  head[n++] = '\n';
+  n += put_number(head + n, (u64)code, 3, ' ');
+  n += put_number(head + n, health_used, 4, '\n');
   long fd = SYS(__NR_openat, AT_FDCWD_, config.health->log, O_WRONLY_ | O_CREAT_ | O_APPEND_ | O_CLOEXEC_, 0600);
   if (fd < 0) return;
   if (write_all((int)fd, head, n) == 0 && write_all((int)fd, health_text, health_used) == 0) write_all((int)fd, "\n", 1);
@@ -91,7 +88,7 @@ static void health_reaped(int status) {
                           : !starting && health_failures + 1 == h->retries;
   if (code == 0) { health_passed = 1; health_failures = 0; }
   else if (!starting) health_failures++;
-  if (changed && h->notify && !ended) start_program(h->notify, config.environ, -1, -1);
+  if (changed && h->notify && !ended) start_program(h->notify[0], h->notify, config.environ, -1, -1, -1);
   health_next = now + (starting && h->start_interval_ns ? h->start_interval_ns : h->interval_ns);
 }
 

@@ -5,10 +5,10 @@
  * Processes: the *front* is what the engine started and waits for. With PLAN_FORK it forks the *monitor*, which
  * runs the plan, owns the cloned child and outlives the engine; without, it runs the plan itself.
  */
-#include "sys.h"
 #include "plan.h"
 
 #if !defined(KEEL_HOSTED)
+#define HOSTED 0
 void *memcpy(void *d, const void *s, size_t n) {
   u8 *a = d; const u8 *b = s;
   while (n--) *a++ = *b++;
@@ -20,22 +20,19 @@ void *memset(void *d, int c, size_t n) {
   return d;
 }
 #else
+#define HOSTED 1
 #include <string.h>
 #endif
 
 struct plan {
   struct header head;
-  u8 *base;                     /* the mapped plan */
-  u8 *data;
+  u8 *base, *data, *out;        /* the plan in memory; its data; what calls write for the engine */
   const struct instruction *code;
   struct report *report;
   struct result *results;
-  u8 *out;
   long child;                   /* pid of the cloned child, 0 before */
-  int inner;                    /* this process is the child */
-  int front;                    /* monitor's end of the socket to the front, or -1 */
-  int streamed;                 /* the plan comes in parts */
-  int to;                       /* where the report goes */
+  int inner, streamed;          /* this process is the child; the plan comes in parts */
+  int from, to, front;          /* where the plan comes from, the report goes, and the front listens (or -1) */
 };
 
 static struct plan plan;
@@ -82,9 +79,9 @@ static int shell_status(int status, int *signal) {
   return sig ? 128 + sig : (status >> 8) & 0xff;
 }
 
-static void tell_front(u32 type, u32 value) {
-  u32 message[2] = {type, value};
-  if (plan.front >= 0) SYS(__NR_sendto, plan.front, message, sizeof message, 0x4040 /* DONTWAIT|NOSIGNAL */, 0, 0);
+static void tell(int fd, u32 what, u32 value) {
+  u32 message[2] = {what, value};
+  if (fd >= 0 && what) SYS(__NR_sendto, fd, message, sizeof message, 0x4040 /* DONTWAIT|NOSIGNAL */, 0, 0);
 }
 enum { TELL_STARTED = 1, TELL_EXITED, TELL_DETACHED, TELL_FAILED, ASK_SIGNAL = 16, ASK_RESIZE };
 
@@ -106,14 +103,49 @@ __attribute__((noreturn)) static void stop(u32 index, int error) {
     SYS(__NR_wait4, plan.child, 0, 0, 0);
   }
   if (plan.streamed) write_all(plan.to, r, sizeof *r);
-  tell_front(TELL_FAILED, 0);
+  tell(plan.front, TELL_FAILED, 0);
   quit(125);
+}
+
+static void record_end(int status, int signal) {
+  struct report *r = plan.report;
+  r->exit_ns = now_ns(CLOCK_REALTIME_);
+  r->status = status;
+  r->signal = signal;
+  if (r->failed == NONE) r->state = STATE_EXITED;
 }
 
 #include "decode.c"
 #include "monitor.c"
 
-/* ---- the interpreter ---- */
+/* Passes on what the engine's process is told, and ends as the container does. */
+__attribute__((noreturn)) static void front(int fd) {
+  SYS(__NR_prctl, 1 /* PR_SET_PDEATHSIG: without its engine a front has nobody to tell */, SIGKILL_, 0, 0, 0);
+  u64 all = ~0ull;
+  long signals = SYS(__NR_signalfd4, -1, &all, 8, O_CLOEXEC_);
+  if (signals < 0) quit(125);
+  for (;;) {
+    struct pollfd_ polls[2] = {{fd, POLLIN_, 0}, {(i32)signals, POLLIN_, 0}};
+    if (SYS(__NR_ppoll, polls, 2, 0, 0, 8) < 0) continue;
+    if (polls[1].revents) {
+      u32 info[32] = {0}, ask[2];
+      SYS(__NR_read, signals, info, sizeof info);
+      ask[0] = (ask[1] = info[0]) == SIGWINCH_ ? ASK_RESIZE : ASK_SIGNAL;
+      if (info[0] != SIGCHLD_) SYS(__NR_sendto, fd, ask, sizeof ask, 0x4000, 0, 0);
+    }
+    if (!polls[0].revents) continue;
+    u32 told[2] = {0, 0};
+    long n = SYS(__NR_read, fd, told, sizeof told);
+    if (n == -EINTR) continue;
+    if (n != sizeof told || told[0] == TELL_FAILED) quit(125);
+    if (told[0] == TELL_STARTED && (told[1] & MON_DETACHED)) quit(0);
+    if (told[0] == TELL_EXITED) {
+      if (plan.report->state != STATE_EXITED) record_end((int)told[1], 0); /* another container's monitor says so */
+      quit((int)told[1]);
+    }
+    if (told[0] == TELL_DETACHED) { plan.report->state = STATE_DETACHED; quit(0); }
+  }
+}
 
 static i64 value_of(const struct plan *p, const struct instruction *in, int n) {
   u64 a = in->arg[n];
@@ -130,12 +162,8 @@ static i64 value_of(const struct plan *p, const struct instruction *in, int n) {
 static int holds(const struct plan *p, const struct instruction *in) {
   if (in->cond == COND_NONE) return 1;
   i64 v = p->results[in->cond_index].value;
-  switch (in->cond) {
-    case COND_EQ: return v == in->cond_value;
-    case COND_NE: return v != in->cond_value;
-    case COND_FAILED: return v < 0;
-    default: return v >= 0;
-  }
+  if (in->cond == COND_EQ || in->cond == COND_NE) return (v == in->cond_value) == (in->cond == COND_EQ);
+  return (v < 0) == (in->cond == COND_FAILED);
 }
 
 static int tolerated(const struct instruction *in, i64 r) {
@@ -150,13 +178,10 @@ static void patch(const struct plan *p, const struct instruction *in) {
   i64 v = value_of(p, in, 1);
   if (in->nr == PATCH_U32) { u32 w = (u32)v; memcpy(at, &w, 4); return; }
   if (in->nr == PATCH_U64) { memcpy(at, &v, 8); return; }
-  u8 digits[20];
-  int n = 0;
-  u64 w = v < 0 ? 0 : (u64)v;
-  do { digits[n++] = (u8)('0' + w % 10); w /= 10; } while (w && n < 10);
-  for (int i = 0; i < n; i++) at[i] = digits[n - 1 - i];
-  if (in->nr == PATCH_DECIMAL) { at[n] = 0; return; }
-  for (int i = n; i < 10; i++) at[i] = ' ';
+  int n = 1;
+  for (i64 w = v; w > 9 && n < 10; w /= 10) n++;
+  put_number(at, (u64)v, n, in->nr == PATCH_DECIMAL ? 0 : ' ');
+  for (int i = n; in->nr == PATCH_PADDED && i < 10; i++) at[i] = ' ';
 }
 
 /* Whether one line of the text that a call read (at arg 0, of arg 1 bytes) is the string at arg 2; ERANGE if not. */
@@ -178,17 +203,9 @@ static long spawn(const struct spawn *s) {
   int ends[2];
   long r = SYS(__NR_pipe2, ends, O_CLOEXEC_);
   if (r < 0) return r;
-  long pid = fork_();
-  if (pid < 0) return pid;
-  if (pid == 0) {
-    u64 none = 0;
-    SYS(__NR_dup3, ends[0], 0, 0);
-    SYS(__NR_rt_sigprocmask, 2, &none, 0, 8);
-    SYS(__NR_setsid, 0);
-    long e = SYS(__NR_execve, s->path, s->argv, s->envp);
-    quit(e == -ENOENT ? 127 : 126);
-  }
+  long pid = start_program(s->path, s->argv, s->envp, ends[0], -2, -1);
   SYS(__NR_close, ends[0]);
+  if (pid < 0) { SYS(__NR_close, ends[1]); return pid; }
   write_all(ends[1], s->input, s->input_size); /* a program that reads none of it is no failure */
   SYS(__NR_close, ends[1]);
   long pidfd = SYS(__NR_pidfd_open, pid, 0);
@@ -205,48 +222,41 @@ static long spawn(const struct spawn *s) {
   return expired ? -ETIMEDOUT : status;
 }
 
-/*
- * PID 1 of a container that asked for one (--init): passes signals to the program, collects every orphan, and ends as
- * the program does. It is this sealed memory, so no file of ours has to be in the container. Returns in the program.
- */
-static long init(void) {
-  long pid = fork_();
-  if (pid <= 0) { if (pid == 0) SYS(__NR_setsid, 0); return pid; }
-  SYS(__NR_close_range, 0, ~0u, 0);
+/* Passes signals to a child and reaps whatever ends here until that child does: its wait status. */
+static int supervise(long child) {
   u64 all = ~0ull;
   u32 info[32];
   for (;;) {
     int status = 0;
     long gone;
     while ((gone = SYS(__NR_wait4, -1, &status, WNOHANG_, 0)) > 0)
-      if (gone == pid) quit(shell_status(status, 0));
-    long r = SYS(__NR_rt_sigtimedwait, &all, info, 0, 8);
-    if (r > 0 && r != SIGCHLD_) SYS(__NR_kill, pid, r);
+      if (gone == child) return status;
+    if (gone < 0 && gone != -EINTR) stop(NONE, (int)-gone);
+    long signal = SYS(__NR_rt_sigtimedwait, &all, info, 0, 8);
+    if (signal > 0 && signal != SIGCHLD_ && signal != SIGWINCH_) SYS(__NR_kill, child, signal);
   }
 }
 
-/* Waits for the child without a monitor: signals that arrive are the child's. Never returns. */
+/*
+ * PID 1 of a container that asked for one (--init): passes signals to the program, collects every orphan, and ends as
+ * the program does. It is this sealed memory, so no file of ours has to be in the container. Returns in the program.
+ */
+static long init(void) {
+  u64 all = ~0ull, none = 0;
+  SYS(__NR_rt_sigprocmask, 2, &all, 0, 8); /* before the child can end: supervise waits for signals */
+  long pid = fork_();
+  if (pid == 0) { SYS(__NR_setsid, 0); SYS(__NR_rt_sigprocmask, 2, &none, 0, 8); }
+  if (pid <= 0) return pid;
+  SYS(__NR_close_range, 0, ~0u, 0);
+  quit(shell_status(supervise(pid), 0));
+}
+
+/* Waits for the child without a monitor: signals that arrive are the child's. */
 __attribute__((noreturn)) static void wait_child(void) {
-  u64 all = ~0ull;
-  long fd = SYS(__NR_signalfd4, -1, &all, 8, O_CLOEXEC_);
-  if (fd < 0) stop(NONE, (int)-fd);
   __atomic_store_n(&plan.report->state, STATE_STARTED, __ATOMIC_SEQ_CST);
-  for (;;) {
-    int status = 0;
-    long pid = SYS(__NR_wait4, plan.child, &status, WNOHANG_, 0);
-    if (pid == plan.child) {
-      int signal = 0, code = shell_status(status, &signal);
-      plan.report->exit_ns = now_ns(CLOCK_REALTIME_);
-      plan.report->status = code;
-      plan.report->signal = signal;
-      if (plan.report->failed == NONE) plan.report->state = STATE_EXITED;
-      quit(plan.report->failed == NONE ? code : 125);
-    }
-    if (pid < 0 && pid != -EINTR) stop(NONE, (int)-pid);
-    u32 info[32]; /* struct signalfd_siginfo: ssi_signo comes first */
-    if (SYS(__NR_read, fd, info, sizeof info) <= 0) continue;
-    if (info[0] != SIGCHLD_ && info[0] != SIGWINCH_) SYS(__NR_kill, plan.child, info[0]);
-  }
+  int signal = 0, code = shell_status(supervise(plan.child), &signal);
+  record_end(code, signal);
+  quit(plan.report->failed == NONE ? code : 125);
 }
 
 /* Waits until the child's end of a pipe has gone, then fails if the child did. */
@@ -267,8 +277,7 @@ static void execute(struct plan *p, u32 pc, u32 end) {
     if (trace) res->start_ns = now_ns(CLOCK_MONOTONIC_);
     switch (in->op) {
       case OP_SYS:
-        r = sys6(in->nr, (long)value_of(p, in, 0), (long)value_of(p, in, 1), (long)value_of(p, in, 2),
-                 (long)value_of(p, in, 3), (long)value_of(p, in, 4), (long)value_of(p, in, 5));
+        r = sys6(in->nr, value_of(p, in, 0), value_of(p, in, 1), value_of(p, in, 2), value_of(p, in, 3), value_of(p, in, 4), value_of(p, in, 5));
         break;
       case OP_PATCH: patch(p, in); break;
       case OP_CLONE:
@@ -290,7 +299,8 @@ static void execute(struct plan *p, u32 pc, u32 end) {
       case OP_MONITOR: monitor((const struct monitor *)(const void *)(p->data + in->arg[0])); break;
       case OP_WAIT: wait_child(); break;
       case OP_INIT: r = init(); break;
-      case OP_EXIT: p->report->state = STATE_STARTED; tell_front(TELL_EXITED, in->nr); quit((int)in->nr); break;
+      case OP_FRONT: front((int)value_of(p, in, 0)); break;
+      case OP_EXIT: p->report->state = STATE_STARTED; tell(plan.front, TELL_EXITED, in->nr); quit((int)in->nr); break;
       default: break;
     }
     if (trace) res->end_ns = now_ns(CLOCK_MONOTONIC_);
@@ -299,38 +309,6 @@ static void execute(struct plan *p, u32 pc, u32 end) {
     if (r < 0 && r > -4096 && !tolerated(in, r)) stop(index, (int)-r);
     if (in->flags & INS_EXPECT && r != in->expect && !(r < 0 && tolerated(in, r))) stop(index, EPROTO);
     pc++;
-  }
-}
-
-/* ---- the front ---- */
-
-/* Passes on what the engine's process is told, and ends as the container does. */
-__attribute__((noreturn)) static void front(int fd) {
-  SYS(__NR_prctl, 1 /* PR_SET_PDEATHSIG: without its engine a front has nobody to tell */, SIGKILL_, 0, 0, 0);
-  u64 all = ~0ull;
-  long signals = SYS(__NR_signalfd4, -1, &all, 8, O_CLOEXEC_);
-  if (signals < 0) quit(125);
-  for (;;) {
-    struct pollfd_ polls[2] = {{fd, POLLIN_, 0}, {(i32)signals, POLLIN_, 0}};
-    if (SYS(__NR_ppoll, polls, 2, 0, 0, 8) < 0) continue;
-    if (polls[1].revents) {
-      u32 info[32];
-      if (SYS(__NR_read, signals, info, sizeof info) > 0 && info[0] != SIGCHLD_) {
-        u32 ask[2] = {info[0] == SIGWINCH_ ? ASK_RESIZE : ASK_SIGNAL, info[0]};
-        SYS(__NR_sendto, fd, ask, sizeof ask, 0x4000, 0, 0);
-      }
-    }
-    if (!polls[0].revents) continue;
-    u32 told[2] = {0, 0};
-    long n = SYS(__NR_read, fd, told, sizeof told);
-    if (n == -EINTR) continue;
-    if (n != sizeof told || told[0] == TELL_FAILED) quit(125);
-    if (told[0] == TELL_STARTED && (told[1] & MON_DETACHED)) quit(0);
-    if (told[0] == TELL_EXITED) quit((int)told[1]);
-    if (told[0] == TELL_DETACHED) {
-      plan.report->state = STATE_DETACHED;
-      quit(0);
-    }
   }
 }
 
@@ -351,8 +329,6 @@ static void fork_monitor(void) {
   plan.report->monitor_pid = (i32)SYS(__NR_getpid, 0);
 }
 
-/* ---- start ---- */
-
 /*
  * A container must never be able to write this program (CVE-2019-5736): its first process is this program until it
  * calls execve. So keel runs from a sealed memory file, and a file on disk only ever copies itself into one.
@@ -366,12 +342,9 @@ static void seal(char **argv, char **envp) {
   long copy = SYS(__NR_memfd_create, "keel", 0x13 /* CLOEXEC | ALLOW_SEALING | EXEC */);
   if (copy == -EINVAL) copy = SYS(__NR_memfd_create, "keel", 3 /* before Linux 6.3 every one is executable */);
   if (copy < 0) quit(125);
-  for (;;) {
-    long n = SYS(__NR_sendfile, copy, self, 0, 1 << 20);
-    if (n < 0) quit(125);
-    if (n == 0) break;
-  }
-  if (SYS(__NR_fcntl, copy, 1033 /* F_ADD_SEALS */, wanted) < 0) quit(125);
+  long n;
+  while ((n = SYS(__NR_sendfile, copy, self, 0, 1 << 20)) > 0) {}
+  if (n < 0 || SYS(__NR_fcntl, copy, 1033 /* F_ADD_SEALS */, wanted) < 0) quit(125);
   SYS(__NR_execveat, copy, "", argv, envp, AT_EMPTY_PATH_);
   quit(125);
 }
@@ -385,27 +358,20 @@ static int number(const char *s, int otherwise) {
 
 /* keel [PLAN_FD [REPORT_FD]]: 3 and 4 where nothing is said. */
 int keel(int argc, char **argv, char **envp) {
-#if !defined(KEEL_HOSTED)
-  seal(argv, envp);
-#else
-  (void)envp;
-#endif
+  if (!HOSTED) seal(argv, envp);
   u64 all = ~0ull;
   SYS(__NR_rt_sigprocmask, 2, &all, 0, 8);
   u64 action[4] = {0, 0, 0, 0}; /* SIG_DFL, whatever the engine's runtime ignored */
   for (int s = 1; s <= 64; s++) SYS(__NR_rt_sigaction, s, action, 0, 8);
-  int from = number(argc > 1 ? argv[1] : 0, 3), to = number(argc > 2 ? argv[2] : 0, 4);
+  plan.from = number(argc > 1 ? argv[1] : 0, 3);
+  plan.to = number(argc > 2 ? argv[2] : 0, 4);
   plan.front = -1;
-  plan.to = to;
   plan.report = &no_report;
   no_report.failed = NONE;
-  load(&plan, from, to);
-  if (!plan.streamed) SYS(__NR_close_range, plan.head.keep, ~0u, 0);
-  for (;;) {
-    if (!plan.streamed && plan.head.flags & PLAN_FORK) fork_monitor();
-    execute(&plan, 0, plan.head.inner);
-    if (!next_part(&plan, from, to)) break;
-  }
+  load(&plan);
+  if (!plan.streamed && plan.head.flags & PLAN_FORK) fork_monitor();
+  do execute(&plan, 0, plan.head.inner);
+  while (next_part(&plan));
   return 0;
 }
 

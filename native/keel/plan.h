@@ -1,9 +1,6 @@
 /*
  * The binary form of a plan, little-endian. The encoder is src/plan/encode.ts; README.md describes both.
  */
-#ifndef KEEL_PLAN_H
-#define KEEL_PLAN_H
-
 #include "sys.h"
 
 #define PLAN_MAGIC 0x314e4c504c45454bULL /* "KEELPLN1" */
@@ -15,22 +12,15 @@ enum { PLAN_TRACE = 1, PLAN_FORK = 2, PLAN_LAST = 4 };
 
 struct header {
   u64 magic;
-  u32 size;         /* of the whole plan, header included */
-  u32 count;        /* instructions */
-  u32 inner;        /* index of the first instruction of the clone's side; count if there is none */
-  u32 flags;
-  u32 code;         /* offset of the instructions */
-  u32 relocs;       /* offset of u32[reloc_count]: places in data that hold a data offset and become pointers */
-  u32 reloc_count;
-  u32 data;         /* offset of the data */
-  u32 data_size;
-  u32 out_size;     /* bytes that calls may write for the engine to read */
-  u32 keep;         /* descriptors from this one on are closed before anything else is done */
-  u32 reserved[3];
+  u32 size, count;               /* of the whole plan in bytes, header included; of its instructions */
+  u32 inner, flags;              /* first instruction of the clone's side, or `count`; PLAN_* */
+  u32 code, relocs, reloc_count; /* offsets; a relocation is a place in data that holds a data offset and becomes a pointer */
+  u32 data, data_size, out_size; /* the data; and how many bytes calls may write for the engine to read */
+  u32 keep, reserved[3];         /* descriptors from `keep` on are closed before anything else is done */
 };
 
 enum op { OP_SYS, OP_PATCH, OP_CLONE, OP_PICK, OP_SKIP, OP_FAIL, OP_CHECK, OP_SPAWN, OP_MONITOR, OP_WAIT, OP_AWAIT,
-          OP_EXIT, OP_INIT, OP_FIND, OP_COUNT };
+          OP_EXIT, OP_INIT, OP_FIND, OP_FRONT, OP_COUNT };
 enum kind { ARG_IMM, ARG_DATA, ARG_RESULT, ARG_LOAD32, ARG_OUT, ARG_REG, ARG_KINDS };
 enum cond { COND_NONE, COND_EQ, COND_NE, COND_FAILED, COND_OK, COND_KINDS };
 enum { INS_EXPECT = 1, INS_ANY = 2 /* every errno is tolerated */ };
@@ -41,10 +31,8 @@ struct instruction {
   u32 nr;
   u8 kind[6];
   u16 reserved;
-  u32 cond_index;
-  u32 cond_pad;
-  i64 cond_value;
-  i64 expect;
+  u32 cond_index, cond_pad;
+  i64 cond_value, expect;
   u16 tolerate[4];  /* errnos that do not matter, 0 for none */
   u64 arg[6];
 };
@@ -53,39 +41,30 @@ struct result { i64 value; u64 start_ns, end_ns; };
 
 enum state { STATE_RUNNING, STATE_STARTED, STATE_FAILED, STATE_EXITED, STATE_DETACHED };
 
-/* What the engine reads back: a file that all of keel's processes share. */
+/* What the engine reads back: a file that all of keel's processes share. Then struct result[count], then out_size bytes. */
 struct report {
-  u32 state;
-  u32 failed;        /* NONE, or 1 + nothing: set once, by whoever fails first */
-  u32 failed_index;
-  u32 failed_errno;
-  i32 child_pid;
-  i32 monitor_pid;
-  i32 status;        /* exit code, or 128 + signal */
-  i32 signal;
-  u64 start_ns;      /* CLOCK_MONOTONIC at keel's start */
-  u64 exit_ns;       /* CLOCK_REALTIME when the child was reaped */
+  u32 state, failed;             /* failed: NONE, or set once by whoever fails first */
+  u32 failed_index, failed_errno;
+  i32 child_pid, monitor_pid;
+  i32 status, signal;            /* exit code, or 128 + signal; the signal */
+  u64 start_ns, exit_ns;         /* CLOCK_MONOTONIC at keel's start; CLOCK_REALTIME when the child was reaped */
   u64 reserved[2];
-  /* struct result[count], then out_size bytes */
 };
 
 /* The argument of OP_MONITOR, in data. Pointers are relocated; descriptors are patched in. */
 struct monitor {
   i32 pidfd, pid;
-  i32 in, out, err;          /* our ends of the container's pipes; with a terminal, `out` is the pty's master */
-  i32 release, ready;        /* write one byte to release; ready reads end-of-file once the program runs */
-  i32 listener;              /* unix socket on which clients ask to be attached, or -1 */
-  u32 flags;                 /* MON_* */
-  u32 attach;                /* bit 0..2: which of the front's streams are attached */
-  const char *log;           /* path of the log file, or null */
-  u64 log_max;               /* bytes before it rotates */
-  u32 log_files;             /* how many files are kept, the current one included */
-  u32 detach_length;
-  const u8 *detach;          /* the key sequence that detaches */
+  i32 in, out[2];                /* our ends of the container's pipes; with a terminal, `in` and `out[0]` are the pty's master */
+  i32 release, ready;            /* write one byte to release; ready reads end-of-file once the program runs */
+  i32 listener;                  /* unix socket on which clients ask to be attached, or -1 */
+  u32 flags, attach;             /* MON_*; bit 0..2: which of the front's streams are attached */
+  const char *log;               /* path of the log file, or null */
+  u64 log_max;                   /* bytes before it rotates */
+  u32 log_files, detach_length;  /* how many files are kept, the current one included */
+  const u8 *detach;              /* the key sequence that detaches */
   const char *status, *status_tmp;
-  char **finalize;           /* argv of the program that finishes the container when nobody waits; null: none */
-  char **environ;
-  struct health *health;     /* or null */
+  char **finalize, **environ;    /* argv of the program that finishes the container when nobody waits, or null */
+  struct health *health;         /* or null */
 };
 enum { MON_TTY = 1, MON_STDIN_ONCE = 2, MON_DURABLE = 4, MON_DETACHED = 8, MON_KEEP_STDIN = 16 };
 
@@ -96,5 +75,3 @@ struct health {
   const char *log;           /* records are appended here */
   char **notify;             /* argv run when the verdict may have changed */
 };
-
-#endif

@@ -3,20 +3,13 @@
  * expects. keel is freestanding; -DKEEL_HOSTED builds the same source against a C library so that the
  * sanitizers can run it.
  */
-#ifndef KEEL_SYS_H
-#define KEEL_SYS_H
-
 #include <stddef.h>
 #include <stdint.h>
 #include <asm/unistd.h>
 #include <linux/errno.h>
 
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef uint64_t u64;
-typedef int32_t i32;
-typedef int64_t i64;
+typedef uint8_t u8; typedef uint16_t u16; typedef uint32_t u32; typedef uint64_t u64;
+typedef int32_t i32; typedef int64_t i64;
 
 #if defined(__x86_64__)
 static inline long sys6(long n, long a, long b, long c, long d, long e, long f) {
@@ -44,15 +37,9 @@ static inline long sys6(long n, long a, long b, long c, long d, long e, long f) 
 #error "keel runs on x86-64 and arm64"
 #endif
 
-#define SYS(n, ...) SYS_PICK(__VA_ARGS__, 6, 5, 4, 3, 2, 1, 0)(n, __VA_ARGS__)
-#define SYS_PICK(a, b, c, d, e, f, k, ...) SYS_##k
-#define L(x) ((long)(x))
-#define SYS_1(n, a) sys6(n, L(a), 0, 0, 0, 0, 0)
-#define SYS_2(n, a, b) sys6(n, L(a), L(b), 0, 0, 0, 0)
-#define SYS_3(n, a, b, c) sys6(n, L(a), L(b), L(c), 0, 0, 0)
-#define SYS_4(n, a, b, c, d) sys6(n, L(a), L(b), L(c), L(d), 0, 0)
-#define SYS_5(n, a, b, c, d, e) sys6(n, L(a), L(b), L(c), L(d), L(e), 0)
-#define SYS_6(n, a, b, c, d, e, f) sys6(n, L(a), L(b), L(c), L(d), L(e), L(f))
+/* A system call with up to six arguments of any scalar type; those left out are 0. */
+#define SYS(...) SYS_(__VA_ARGS__, 0, 0, 0, 0, 0, 0)
+#define SYS_(n, a, b, c, d, e, f, ...) sys6(n, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 /* Values from the kernel's headers whose libc twins would clash with a hosted build. */
 enum {
@@ -62,11 +49,9 @@ enum {
   SIGKILL_ = 9, SIGPIPE_ = 13, SIGCHLD_ = 17, SIGWINCH_ = 28,
   AT_FDCWD_ = -100, AT_EMPTY_PATH_ = 0x1000,
   P_PID_ = 1, WEXITED_ = 4, WNOHANG_ = 1,
-  PROT_READ_ = 1, PROT_WRITE_ = 2, MAP_SHARED_ = 1, MAP_PRIVATE_ = 2, MAP_ANONYMOUS_ = 0x20,
+  PROT_READ_ = 1, PROT_WRITE_ = 2, MAP_SHARED_ = 1, MAP_PRIVATE_ = 2, MAP_ANONYMOUS_ = 0x20, MAP_NORESERVE_ = 0x4000,
   CLOCK_REALTIME_ = 0, CLOCK_MONOTONIC_ = 1,
 };
 
 struct timespec_ { i64 sec, nsec; };
 struct pollfd_ { i32 fd; int16_t events, revents; };
-
-#endif

@@ -1,7 +1,11 @@
 import { closeSync, createReadStream, openSync, writeSync } from "node:fs";
-import { isatty } from "node:tty";
 import { errnoOf } from "../base/errors.ts";
 import type { Io } from "./io.ts";
+
+/** Loading node:tty costs 2 ms: it is fetched by the few commands that ask. */
+function isatty(descriptor: number): boolean {
+  return process.getBuiltinModule("node:tty").isatty(descriptor);
+}
 
 /**
  * This process's streams. Writes are synchronous on the bare descriptors: making process.stdout costs more than a whole

@@ -71,6 +71,14 @@ export class Line {
     return this.#add("find", "find", [text, size, word], options);
   }
 
+  /**
+   * Serves as the front of a container that runs already: the socket is connected to its monitor. Signals are passed
+   * on, and keel ends when the container does or the person detaches; the report says which. Never returns.
+   */
+  front(socket: Arg, options: CallOptions = {}): Call {
+    return this.#add("front", "front", [socket], { ...options, waits: true });
+  }
+
   exit(code: number, options: CallOptions = {}): Call {
     return this.#add("exit", "exit", [code], options);
   }

@@ -9,7 +9,7 @@ import { Block } from "./model.ts";
 const HEADER_SIZE = 64;
 const INSTRUCTION_SIZE = 96;
 const MAGIC = 0x314e4c504c45454bn;
-const OPS = { call: 0, patch: 1, clone: 2, pick: 3, skip: 4, fail: 5, check: 6, spawn: 7, monitor: 8, wait: 9, await: 10, exit: 11, init: 12, find: 13 };
+const OPS = { call: 0, patch: 1, clone: 2, pick: 3, skip: 4, fail: 5, check: 6, spawn: 7, monitor: 8, wait: 9, await: 10, exit: 11, init: 12, find: 13, front: 14 };
 const PATCHES: Record<string, number> = { u32: 4, u64: 8, decimal: 10, padded: 11 };
 const Kind = { imm: 0, data: 1, result: 2, load32: 3, out: 4, register: 5 };
 

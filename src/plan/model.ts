@@ -17,7 +17,7 @@ export interface Call {
 }
 
 export type Op =
-  | "call" | "patch" | "clone" | "pick" | "skip" | "fail" | "check" | "spawn" | "monitor" | "wait" | "await" | "exit" | "init" | "find";
+  | "call" | "patch" | "clone" | "pick" | "skip" | "fail" | "check" | "spawn" | "monitor" | "wait" | "await" | "exit" | "init" | "find" | "front";
 
 export interface Condition {
   readonly of: Call;

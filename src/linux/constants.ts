@@ -57,6 +57,7 @@ export const MS_UNBINDABLE = 1 << 17;
 export const MS_PRIVATE = 1 << 18;
 export const MS_SLAVE = 1 << 19;
 export const MS_SHARED = 1 << 20;
+export const MS_MOVE = 0x2000;
 export const MNT_DETACH = 2;
 
 // fsopen(2), fsconfig(2), fsmount(2), move_mount(2), open_tree(2), mount_setattr(2)
@@ -106,6 +107,10 @@ export const SOCK_CLOEXEC = O_CLOEXEC;
 export const SOL_SOCKET = 1;
 export const MSG_CMSG_CLOEXEC = 0x40000000;
 export const SCM_RIGHTS = 1;
+
+// fcntl(2)
+export const F_SETFD = 2;
+export const F_DUPFD_CLOEXEC = 1030;
 
 // signal(7)
 export const SIGKILL = 9;

@@ -57,8 +57,9 @@ export interface User {
 
 export interface Rlimit {
   type: string;
-  soft: number;
-  hard: number;
+  /** 64 bits: a bigint where it does not fit a double exactly. */
+  soft: number | bigint;
+  hard: number | bigint;
 }
 
 export interface Capabilities {

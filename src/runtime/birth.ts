@@ -4,7 +4,7 @@ import * as C from "../linux/constants.ts";
 import type { Context, Fd } from "./context.ts";
 
 /** Copies /proc/PID/stat of a process to a file, so that others can tell it from a later one with the same pid. */
-export function recordBirth(context: Context, child: Call, birth: { readonly pidFile: string; readonly monitorFile: string }): void {
+export function recordBirth(context: Context, child: Call, birth: { readonly pidFile: string; readonly monitorFile?: string }): void {
   const { outer, where } = context;
   const what = `record the processes ${where}`;
   const childStat = new Block(32, "path");
@@ -21,14 +21,14 @@ export function recordBirth(context: Context, child: Call, birth: { readonly pid
     outer.call("close", [stat], { what, why: "done with it" });
   };
   copy(directory, "stat", birth.pidFile);
-  copy(C.AT_FDCWD, "/proc/self/stat", birth.monitorFile);
+  if (birth.monitorFile !== undefined) copy(C.AT_FDCWD, "/proc/self/stat", birth.monitorFile);
   outer.call("close", [directory], { what, why: "done with it" });
 }
 
-export function writeFile(context: Context, path: string, text: string, why: string): void {
-  const { inner, where } = context;
+export function writeFile(context: Context, path: string, text: string, why: string, line = context.inner): void {
+  const { where } = context;
   const what = `write "${text}" to "${path}" ${where}`;
-  const file = inner.call("openat", [C.AT_FDCWD, path, C.O_WRONLY | C.O_CLOEXEC, 0], { what, why });
-  inner.call("write", [file, text, Buffer.byteLength(text)], { what, why });
-  inner.call("close", [file], { what, why: "done with it" });
+  const file = line.call("openat", [C.AT_FDCWD, path, C.O_WRONLY | C.O_CLOEXEC, 0], { what, why });
+  line.call("write", [file, text, Buffer.byteLength(text)], { what, why });
+  line.call("close", [file], { what, why: "done with it" });
 }

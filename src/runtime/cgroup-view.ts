@@ -2,7 +2,7 @@ import { Block } from "../plan/index.ts";
 import type { Mount } from "../oci/index.ts";
 import * as C from "../linux/constants.ts";
 import type { Context, Fd } from "./context.ts";
-import { attach, newFilesystem } from "./mounts.ts";
+import { attach, cloneTree, newFilesystem, setAttributes } from "./mounts.ts";
 import { makeInRoot, openInRoot } from "./resolve.ts";
 
 /**
@@ -22,9 +22,15 @@ export function addCgroupView(context: Context, mount: Mount, root: Fd): void {
     return;
   }
   const base = newFilesystem(inner, "tmpfs", [["mode", "755"]], flags & ~C.MOUNT_ATTR_RDONLY, { what, why: "a directory per hierarchy", source: "cgroup" });
-  for (const { version, name, option } of host.cgroupMounts) {
+  for (const { version, name, option, directory } of host.cgroupMounts) {
     inner.call("mkdirat", [base, name, 0o755], { what: `${what}: ${name}`, why: "a hierarchy" });
     const place = openInRoot(inner, base, name, { what: `${what}: ${name}`, why: "in a filesystem that is still ours alone" });
+    if (directory !== undefined) {
+      const own = cloneTree(inner, C.AT_FDCWD, directory, false, { what: `${what}: ${name}`, why: "without a cgroup namespace: the container's own group, bound" });
+      setAttributes(inner, own, { set: flags }, false, { what: `${what}: ${name}`, why: "its flags" });
+      attach(inner, own, place, `${what}: ${name}`);
+      continue;
+    }
     const options: [string, string?][] = version === 2 ? [] : option.startsWith("name=") ? [["none"], ["name", option.slice(5)]] : option.split(",").map((word): [string] => [word]);
     const view = newFilesystem(inner, version === 2 ? "cgroup2" : "cgroup", options, flags, { what: `${what}: ${name}`, why: `cgroup v${version} ${name}`, source: "cgroup" });
     attach(inner, view, place, `${what}: ${name}`);

@@ -1,7 +1,17 @@
 import type { Call, Plan, Block } from "../plan/index.ts";
 import type { Line } from "../plan/index.ts";
-import type { RuntimeConfig } from "../oci/index.ts";
+import type { Mount, RuntimeConfig } from "../oci/index.ts";
 import type { HostFacts, Launch } from "./launch.ts";
+
+/**
+ * Trees of the host that go into the container, as copies that are attached nowhere yet. A container in a user or mount
+ * namespace that is not its parent's cannot reach the host's paths: for it the outer side takes them before the clone.
+ */
+export interface HostTrees {
+  readonly binds: ReadonlyMap<Mount, Call>;
+  /** The root filesystem, where it is a directory of the host. */
+  readonly root: Call | undefined;
+}
 
 /** What the stages of the compiler share while they add to one plan. */
 export interface Context {
@@ -15,6 +25,8 @@ export interface Context {
   readonly inner: Line;
   /** The container's name, quoted, for messages: `in container "web"`. */
   readonly where: string;
+  /** Taken by the outer side; undefined where the inner side takes them itself. */
+  readonly trees?: HostTrees;
 }
 
 /** An argument that names a descriptor: a call's result or half of a pipe. */

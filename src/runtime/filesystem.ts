@@ -1,20 +1,27 @@
 import type { Call } from "../plan/index.ts";
-import type { Mount, NamespaceType } from "../oci/index.ts";
+import type { NamespaceType } from "../oci/index.ts";
+import type { Line } from "../plan/index.ts";
 import * as C from "../linux/constants.ts";
 import { addCgroupView } from "./cgroup-view.ts";
-import type { Context } from "./context.ts";
+import type { Context, HostTrees } from "./context.ts";
 import { addDevices } from "./devices.ts";
 import { addMasks } from "./masks.ts";
 import { addMount, takeBindSources } from "./mounts.ts";
 import { makeInRoot } from "./resolve.ts";
-import { addRoot } from "./rootfs.ts";
+import { addRoot, takeRoot } from "./rootfs.ts";
 import { addSysctls } from "./sysctls.ts";
+
+/** While `line` still sees the host's mounts, and before anything is made private: a copy that shall hear of the host's mounts has to be their peer now. */
+export function takeHostTrees(context: Context, line: Line): HostTrees {
+  return { binds: takeBindSources(context, line), root: takeRoot(context, line) };
+}
 
 export function buildRoot(context: Context, cwd: string, namespaces: ReadonlyMap<NamespaceType, string | undefined>, newUser: boolean):
   { root: Call; dev: Call | undefined; pts: Call | undefined } {
   const { inner, config, where } = context;
-  let sources: ReadonlyMap<Mount, Call> = new Map();
-  const root = addRoot(context, () => { sources = takeBindSources(context); });
+  inner.stage("host trees");
+  const trees = context.trees ?? takeHostTrees(context, inner);
+  const root = addRoot(context, trees.root);
   const masked = (config.linux?.maskedPaths ?? []).length > 0;
   const hostNull = masked
     ? inner.call("openat", [C.AT_FDCWD, "/dev/null", C.O_PATH | C.O_CLOEXEC, 0], { what: `open the host's "/dev/null" ${where}`, why: "a cover that the container cannot have prepared" })
@@ -23,7 +30,7 @@ export function buildRoot(context: Context, cwd: string, namespaces: ReadonlyMap
   const mounted = new Map<string, Call>();
   for (const mount of config.mounts ?? []) {
     if (mount.type === "cgroup") addCgroupView(context, mount, root);
-    else mounted.set(mount.destination, addMount(context, mount, root, sources));
+    else mounted.set(mount.destination, addMount(context, mount, root, trees.binds));
   }
   const bindDev = (config.mounts ?? []).some((mount) => mount.destination === "/dev" && mount.type !== "tmpfs");
   const dev = bindDev ? undefined : mounted.get("/dev");

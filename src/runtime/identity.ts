@@ -1,6 +1,6 @@
 import { SampanError } from "../base/errors.ts";
 import { Block } from "../plan/index.ts";
-import type { Line } from "../plan/index.ts";
+import type { Call, Line } from "../plan/index.ts";
 import type { Capabilities, Process } from "../oci/index.ts";
 import { capabilityMask } from "../linux/capabilities.ts";
 import * as C from "../linux/constants.ts";
@@ -19,8 +19,9 @@ export function rlimitNumber(name: string): number | undefined {
   return index < 0 ? undefined : index;
 }
 
-/** -1 and 2^64 − 1 (which JSON cannot say exactly) mean "unlimited". */
-function limitValue(value: number): bigint {
+/** -1 and 2^64 − 1 (which a double cannot say exactly) mean "unlimited". */
+function limitValue(value: number | bigint): bigint {
+  if (typeof value === "bigint") return value;
   return value < 0 || value >= 2 ** 64 ? 0xffffffffffffffffn : BigInt(Math.trunc(value));
 }
 
@@ -49,6 +50,10 @@ export interface IdentityOptions {
   readonly lastCapability: number;
   /** After the user has changed, while one capability to install the filter is left. */
   readonly beforeFilter: () => void;
+  /** As the program's user with its capabilities, before the filter, which might not allow it. */
+  readonly beforeSeccomp?: () => void;
+  /** With the filter in force; what installing it returned, which with NEW_LISTENER is a descriptor. */
+  readonly afterSeccomp?: (installed: Call) => void;
 }
 
 /**
@@ -82,11 +87,13 @@ export function addIdentity(line: Line, process: Process, options: IdentityOptio
     line.call("prctl", [C.PR_CAP_AMBIENT, C.PR_CAP_AMBIENT_RAISE, mask.toString(2).length - 1, 0, 0], { what: `raise ambient ${name} ${where}`, why: "process.capabilities.ambient" });
   if (process.noNewPrivileges)
     line.call("prctl", [C.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0], { what, why: "no program can gain privileges by execve" });
+  options.beforeSeccomp?.();
   if (options.seccomp) {
     const program = new Block(16, "struct sock_fprog").u16(0, options.seccomp.program.length / 8).pointer(8, options.seccomp.program);
-    line.call("seccomp", [C.SECCOMP_SET_MODE_FILTER, options.seccomp.flags, program], {
+    const installed = line.call("seccomp", [C.SECCOMP_SET_MODE_FILTER, options.seccomp.flags, program], {
       what: `install the seccomp filter ${where}`, why: `${options.seccomp.program.length / 8} instructions of BPF decide about every system call from here on`,
     });
+    options.afterSeccomp?.(installed);
     if (last && ((effective | permitted) & last) === 0n)
       capset(line, { effective, permitted, inheritable }, what, "the last capability goes");
   }

@@ -1,4 +1,4 @@
-import type { RuntimeConfig } from "../oci/index.ts";
+import type { Mount, RuntimeConfig } from "../oci/index.ts";
 import type { Arch } from "../linux/arch.ts";
 import type { CgroupPlan } from "./cgroups/index.ts";
 
@@ -8,7 +8,13 @@ export interface HostFacts {
   /** [6, 18] for "6.18.44". */
   readonly kernel: readonly [major: number, minor: number];
   /** Mount points of the cgroup hierarchies, for a container's own view of them. */
-  readonly cgroupMounts: readonly { readonly version: 1 | 2; readonly name: string; readonly option: string }[];
+  readonly cgroupMounts: readonly {
+    readonly version: 1 | 2;
+    readonly name: string;
+    readonly option: string;
+    /** The container's own group in it, to be bound where there is no cgroup namespace to show it as the top. */
+    readonly directory?: string;
+  }[];
   /** Capabilities that this kernel and our own bounding set have. */
   readonly lastCapability: number;
 }
@@ -86,9 +92,13 @@ export interface Launch {
   /** With a monitor the container outlives its starter; without, keel waits and the streams are the caller's own. */
   readonly monitor?: MonitorPlan;
   /** Where the identity of the first process and of the monitor is written: a copy of their /proc/PID/stat. */
-  readonly birth?: { readonly pidFile: string; readonly monitorFile: string };
+  readonly birth?: { readonly pidFile: string; readonly monitorFile?: string };
   /** Time every call. */
   readonly trace: boolean;
   /** Destinations of bind mounts whose source is not a directory: what is missing there is made as a file. */
   readonly fileMounts?: ReadonlySet<string>;
+  /** Descriptors of user namespaces whose mapping a bind mount gets, as keel has them. */
+  readonly idMappings?: ReadonlyMap<Mount, number>;
+  /** Move the root over the old one instead of pivot_root(2). */
+  readonly noPivot?: boolean;
 }

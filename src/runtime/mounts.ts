@@ -83,8 +83,7 @@ function naming(mount: Mount, context: Context): string {
  * Copies of the trees that are bound into the container, taken while this process still sees the host's mounts, and
  * before everything is made private: a copy that shall go on receiving mounts from the host has to be its peer now.
  */
-export function takeBindSources(context: Context): Map<Mount, Call> {
-  const line = context.inner;
+export function takeBindSources(context: Context, line: Line): Map<Mount, Call> {
   const taken = new Map<Mount, Call>();
   for (const mount of context.config.mounts ?? []) {
     if (!isBind(mount)) continue;
@@ -93,6 +92,11 @@ export function takeBindSources(context: Context): Map<Mount, Call> {
       what: `${naming(mount, context)}: bind "${mount.source ?? ""}"`,
       why: `a copy of the mount at ${mount.source ?? ""}`,
     });
+    const userns = context.launch.idMappings?.get(mount);
+    if (userns !== undefined)
+      setAttributes(line, tree, { set: C.MOUNT_ATTR_IDMAP, userns }, options.idmap === "ridmap", {
+        what: `${naming(mount, context)}: map its owners`, why: "files of the mount appear as owned by others (mount_setattr(2), MOUNT_ATTR_IDMAP)",
+      });
     taken.set(mount, tree);
   }
   return taken;

@@ -10,18 +10,26 @@ export const NAMESPACE_FLAGS: Record<NamespaceType, number> = {
   user: C.CLONE_NEWUSER, cgroup: C.CLONE_NEWCGROUP, time: C.CLONE_NEWTIME,
 };
 
-/** Namespaces that exist already are entered before the clone, so that the child is born in them. */
-export function joinByPath(context: Context, namespaces: ReadonlyMap<NamespaceType, string | undefined>, newUser: boolean): void {
+/** The user namespace last: until then the host's privileges decide, whoever owns the others. */
+const JOIN_ORDER: readonly NamespaceType[] = ["network", "ipc", "uts", "cgroup", "time", "pid", "user"];
+
+/**
+ * Namespaces that exist already are entered before the clone, so that the child is born in them. All but the mount
+ * namespace, which is opened only: the inner side enters it, so that the outer's paths stay the host's.
+ */
+export function joinByPath(context: Context, namespaces: ReadonlyMap<NamespaceType, string | undefined>): Call | undefined {
   const { outer, where } = context;
   const joined = [...namespaces].filter((entry): entry is [NamespaceType, string] => entry[1] !== undefined);
-  if (joined.length === 0) return;
+  if (joined.length === 0) return undefined;
   outer.stage("join namespaces");
-  const opened = joined.map(([type, path]) => ({
-    type, fd: outer.call("openat", [C.AT_FDCWD, path, C.O_RDONLY | C.O_CLOEXEC, 0], { what: `join the ${type} namespace "${path}" ${where}`, why: "opened first: the mount namespace decides what paths mean" }),
-  }));
-  void newUser;
-  for (const { type, fd } of opened)
-    outer.call("setns", [fd, NAMESPACE_FLAGS[type]], { what: `join the ${type} namespace ${where}`, why: "shared with another container or the host" });
+  const opened = new Map(joined.map(([type, path]) => [
+    type, outer.call("openat", [C.AT_FDCWD, path, C.O_RDONLY | C.O_CLOEXEC, 0], { what: `join the ${type} namespace "${path}" ${where}`, why: "opened first: one that is joined may change what paths mean" }),
+  ]));
+  for (const type of JOIN_ORDER) {
+    const fd = opened.get(type);
+    if (fd) outer.call("setns", [fd, NAMESPACE_FLAGS[type]], { what: `join the ${type} namespace "${namespaces.get(type) ?? ""}" ${where}`, why: "shared with another container or the host" });
+  }
+  return opened.get("mount");
 }
 
 export function cloneChild(context: Context, namespaces: ReadonlyMap<NamespaceType, string | undefined>, cgroup: CgroupFds): { child: Call; pidfd: Fd } {

@@ -1,5 +1,5 @@
 import { SampanError } from "../base/errors.ts";
-import type { Call } from "../plan/index.ts";
+import type { Call, Line } from "../plan/index.ts";
 import * as C from "../linux/constants.ts";
 import type { Context, Fd } from "./context.ts";
 import type { RootSource } from "./launch.ts";
@@ -43,30 +43,34 @@ function overlay(context: Context, source: Extract<RootSource, { kind: "overlay"
   return line.call("openat", [C.AT_FDCWD, launch.mountPoint, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what, why: "the root, by descriptor" });
 }
 
+/** A copy of the directory that becomes the root, attached nowhere yet: pivot_root needs a mount. */
+export function takeRoot(context: Context, line: Line): Call | undefined {
+  const { root } = context.launch;
+  if (root.kind !== "directory") return undefined;
+  const what = `open the root filesystem "${root.path}" ${context.where}`;
+  const tree = cloneTree(line, C.AT_FDCWD, root.path, true, { what, why: "a mount of its own, since pivot_root needs one" });
+  setAttributes(line, tree, { propagation: C.MS_PRIVATE }, true, { what, why: "private as everything else" });
+  return tree;
+}
+
 /** Makes the mount table private and attaches the root filesystem; returns its descriptor. */
-export function addRoot(context: Context, takeSources: () => void): Call {
-  const { inner: line, launch, config } = context;
+export function addRoot(context: Context, taken: Call | undefined): Call {
+  const { inner: line, launch } = context;
   line.stage("mount namespace");
-  const propagation = config.linux?.rootfsPropagation;
-  takeSources();
   line.call("mount", [null, "/", null, C.MS_REC | C.MS_PRIVATE, null], {
     what: `make the mounts private ${context.where}`, why: "nothing that is mounted here may appear on the host",
   });
   line.stage("root filesystem");
-  let root: Call;
+  let root = taken;
   if (launch.root.kind === "overlay") {
     root = overlay(context, launch.root);
     if (!atLeast(context.host.kernel, 6, 5)) return root;
-  } else {
-    const what = `open the root filesystem "${launch.root.path}" ${context.where}`;
-    root = cloneTree(line, C.AT_FDCWD, launch.root.path, true, { what, why: "a mount of its own, since pivot_root needs one" });
-    setAttributes(line, root, { propagation: C.MS_PRIVATE }, true, { what, why: "private as everything else" });
   }
+  if (!root) throw new SampanError("internal", `Cannot mount the root filesystem ${context.where}: nobody took it`);
   const where = line.call("openat", [C.AT_FDCWD, launch.mountPoint, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], {
     what: `open "${launch.mountPoint}"`, why: "a place to attach the root to",
   });
   attach(line, root, where, `mount the root filesystem ${context.where}`);
-  void propagation;
   return root;
 }
 
@@ -81,8 +85,13 @@ export function enterRoot(context: Context, root: Fd): void {
   line.stage("pivot");
   const what = `change to the root filesystem ${context.where}`;
   line.call("fchdir", [root], { what, why: "into the new root" });
-  line.call("pivot_root", [".", "."], { what, why: "the new root becomes /, the old one lies over it" });
-  line.call("umount2", [".", C.MNT_DETACH], { what, why: "the host's root is gone from this namespace" });
+  if (context.launch.noPivot) {
+    line.call("mount", [".", "/", null, C.MS_MOVE, null], { what, why: "--no-pivot: for a host whose root is a ramfs, which pivot_root refuses" });
+    line.call("chroot", ["."], { what, why: "the mount that lies over the old root" });
+  } else {
+    line.call("pivot_root", [".", "."], { what, why: "the new root becomes /, the old one lies over it" });
+    line.call("umount2", [".", C.MNT_DETACH], { what, why: "the host's root is gone from this namespace" });
+  }
   line.call("chdir", ["/"], { what, why: "no directory of the host is left as working directory" });
   const wanted = config.linux?.rootfsPropagation ?? "";
   if (wanted !== "") {

@@ -1,0 +1,225 @@
+import { Block, Plan } from "../plan/index.ts";
+import type { Call } from "../plan/index.ts";
+import type { NamespaceType, Process } from "../oci/index.ts";
+import * as C from "../linux/constants.ts";
+import { recordBirth, writeFile } from "./birth.ts";
+import { addCgroup, joinCgroup } from "./cgroup-steps.ts";
+import type { Context, Fd, Pipe } from "./context.ts";
+import { buildRoot, takeHostTrees } from "./filesystem.ts";
+import { addHooks } from "./hooks.ts";
+import type { HookOptions } from "./hooks.ts";
+import { addIdentity, addRlimits } from "./identity.ts";
+import { bringUpLoopback } from "./loopback.ts";
+import { handOver } from "./monitor-steps.ts";
+import { becomeRoot, cloneChild, joinByPath, mapUsers, NAMESPACE_FLAGS, setHostname } from "./namespaces.ts";
+import { sendNetlink } from "./netlink-steps.ts";
+import type { OciLaunch } from "./oci-launch.ts";
+import { checkProgram, executeTelling, joinKeyring, setLabel } from "./oci-program.ts";
+import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
+import { enterRoot } from "./rootfs.ts";
+import { addScheduling } from "./scheduling.ts";
+import { sendListener, tellListener } from "./seccomp-listener.ts";
+import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor, sendByte } from "./stdio.ts";
+import { setTimeOffsets } from "./time.ts";
+import { connectUnix } from "./unix-connect.ts";
+
+type Namespaces = ReadonlyMap<NamespaceType, string | undefined>;
+
+/** Where the two sides meet. What is undefined is not needed by this container. */
+interface Meeting {
+  /** Outside to inside: mappings and devices are there. */
+  readonly prepared: Pipe | undefined;
+  /** Inside to outside and back: the environment is built; the hooks have run. */
+  readonly built: Pipe | undefined;
+  readonly hooked: Pipe | undefined;
+  /** At end-of-file when the inside waits at the gate, or has become the program. */
+  readonly done: Pipe | undefined;
+  readonly gate: Call | undefined;
+  readonly told: Call | undefined;
+  readonly console: Fd | undefined;
+  /** A terminal that keel itself pumps: its master comes out here; the program waits for the release. */
+  readonly terminal: Pipe | undefined;
+  readonly release: Pipe | undefined;
+  readonly listener: { readonly socket: Call; readonly pipe: Pipe } | undefined;
+}
+
+/**
+ * Compiles the creation of a container for another engine: no monitor stays, the first process keeps the caller's streams
+ * and is adopted by the caller's subreaper. Pure. The order is that of runtime-spec runtime.md "Lifecycle".
+ */
+export function compileCreate(launch: OciLaunch): Plan {
+  const { config, state } = launch;
+  const program: Process = config.process ?? { cwd: "/", args: [] };
+  const plan = new Plan({ trace: launch.trace, fork: launch.monitor !== undefined });
+  plan.keepBelow = Math.max(launch.keepBelow, launch.hookOutput + 1, ...[...(launch.idMappings?.values() ?? [])].map((fd) => fd + 1));
+  const where = `in container "${launch.name}"`;
+  const { outer, inner } = plan;
+  const namespaces: Namespaces = new Map((config.linux?.namespaces ?? []).map((namespace) => [namespace.type, namespace.path]));
+  const isNew = (type: NamespaceType): boolean => namespaces.has(type) && namespaces.get(type) === undefined;
+  const newUser = isNew("user");
+  const foreign = namespaces.has("user") || namespaces.get("mount") !== undefined;
+
+  const base: Context = { launch, config, host: launch.host, plan, outer, inner, where };
+  const cgroup = launch.cgroup ? addCgroup(outer, launch.cgroup, where) : { tasks: [], directory: undefined };
+  outer.stage("host trees");
+  const context: Context = foreign ? { ...base, trees: takeHostTrees(base, outer) } : base;
+  const meeting = meet(context, launch, newUser);
+  if (foreign && program.oomScoreAdj !== undefined) writeFile(context, "/proc/self/oom_score_adj", String(program.oomScoreAdj), "inherited: inside, the user namespace might not allow it", outer);
+  if (isNew("time")) setTimeOffsets(outer, config.linux?.timeOffsets ?? {}, where);
+  const joinedMount = joinByPath(context, namespaces);
+  const { child, pidfd } = cloneChild(context, namespaces, cgroup);
+
+  inner.stage("process");
+  if (meeting.prepared) {
+    inner.call("close", [meeting.prepared.write], { what: "close a pipe", why: "so that the outside's end is end-of-file" });
+    awaitByte(inner, meeting.prepared.read, `start ${where}`, "until mappings and devices are there");
+  }
+  if (namespaces.has("user")) becomeRoot(context);
+  if (joinedMount) inner.call("setns", [joinedMount, NAMESPACE_FLAGS.mount], { what: `join the mount namespace ${where}`, why: "here and not outside, where paths stay the host's" });
+  joinCgroup(inner, cgroup, where);
+  if (isNew("cgroup"))
+    inner.call("unshare", [C.CLONE_NEWCGROUP], { what: `make the cgroup namespace ${where}`, why: "after joining, so that the container's own group is its root" });
+  inner.call("setsid", [], { what: `start a session ${where}`, why: "no controlling terminal of the host's" });
+  if (launch.keyring !== undefined) joinKeyring(inner, launch.keyring, where);
+  inner.call("umask", [0], { what: `set the umask ${where}`, why: "modes are as asked while the filesystem is built" });
+  if (!foreign && program.oomScoreAdj !== undefined) writeFile(context, "/proc/self/oom_score_adj", String(program.oomScoreAdj), "process.oomScoreAdj");
+  if (isNew("network")) bringUpLoopback(inner, where);
+  const { root, dev, pts } = buildRoot(context, program.cwd, namespaces, namespaces.has("user"));
+  setHostname(context, namespaces);
+  const hooks = { state, where, output: launch.hookOutput };
+  if (meeting.built && meeting.hooked) {
+    inner.stage("runtime hooks");
+    sendByte(inner, meeting.built.write, `start ${where}`, "the environment is there, the old root still too");
+    inner.call("close", [meeting.hooked.write], { what: "close a pipe", why: "so that the outside's end is end-of-file" });
+    awaitByte(inner, meeting.hooked.read, `start ${where}`, "until the runtime's hooks have run");
+  }
+  addInnerHooks(context, "createContainer", { ...hooks, status: "creating" });
+  const socket = meeting.console ?? meeting.terminal?.write;
+  if (program.terminal && socket !== undefined) {
+    inner.stage("terminal");
+    addTerminal(inner, {
+      where, devpts: pts ?? dev ?? root, uid: program.user?.uid ?? 0, socket, root,
+      size: program.consoleSize ? { rows: program.consoleSize.height, columns: program.consoleSize.width } : undefined,
+    });
+  }
+  if (launch.label) setLabel(inner, launch.label, where);
+  enterRoot(context, root);
+  inner.stage("identity");
+  const uid = program.user?.uid ?? 0;
+  if (!program.terminal && uid !== 0)
+    for (const stream of launch.ownStreams)
+      inner.call("fchown", [stream, uid, 0xffffffff], { what: `connect stream ${stream} ${where}`, why: "so that the program can open /dev/stdout again", tolerate: ["EPERM", "EINVAL", "EROFS"] });
+  addRlimits(inner, program, where);
+  addScheduling(inner, program, config.linux, where);
+  enterDirectory(inner, program.cwd, where);
+  if (meeting.release) awaitByte(inner, meeting.release.read, `start ${where}`, "until the terminal's master has arrived");
+  const gate = (): void => {
+    passGate(context, meeting, { ...hooks, status: "created" });
+  };
+  addIdentity(inner, program, {
+    where, seccomp: launch.seccomp, lastCapability: launch.host.lastCapability,
+    beforeFilter: () => {
+      cleanProcess(inner, program.user?.umask ?? 0o022, launch.keepBelow, where);
+      if (launch.monitor) dieWithParent(inner, where);
+    },
+    beforeSeccomp: () => {
+      if (config.process) checkProgram(inner, program, where);
+      if (!meeting.listener) gate();
+    },
+    afterSeccomp: (listener) => {
+      if (!meeting.listener) return;
+      tellListener(inner, meeting.listener.pipe, listener, where);
+      gate();
+    },
+  });
+  inner.stage("program");
+  if (!config.process) inner.exit(0);
+  else if (meeting.told) executeTelling(inner, program, meeting.told, where);
+  else execute(inner, program, where);
+
+  finishOuter(context, launch, meeting, { child, pidfd, newUser });
+  return plan;
+}
+
+function meet(context: Context, launch: OciLaunch, newUser: boolean): Meeting {
+  const { outer, where, config } = context;
+  outer.stage("pipes");
+  const hooks = config.hooks;
+  const runtimeHooks = (hooks?.prestart ?? []).length + (hooks?.createRuntime ?? []).length > 0;
+  const poststart = (hooks?.poststart ?? []).length > 0;
+  const fifo = (path: string): Call => {
+    const what = `make the FIFO "${path}" ${where}`;
+    outer.call("mknodat", [C.AT_FDCWD, path, C.S_IFIFO | 0o600, 0], { what, why: "the start command comes through here" });
+    return outer.call("openat", [C.AT_FDCWD, path, C.O_RDWR | C.O_CLOEXEC, 0], { what, why: "both ends: reading waits, and never sees an end-of-file" });
+  };
+  const listener = launch.seccompListener;
+  return {
+    prepared: newUser || launch.network?.outer ? addPipe(outer, "the inside waits here for what only the outside can do") : undefined,
+    built: runtimeHooks ? addPipe(outer, "the inside has built the environment") : undefined,
+    hooked: runtimeHooks ? addPipe(outer, "the runtime's hooks have run") : undefined,
+    done: launch.end !== "exited" || poststart || launch.monitor ? addPipe(outer, launch.end === "created" ? "closed at the gate" : "closes at execve: the program runs") : undefined,
+    gate: launch.gate ? fifo(launch.gate.gate) : undefined,
+    told: launch.gate ? fifo(launch.gate.told) : undefined,
+    console: config.process?.terminal && launch.consoleSocket !== undefined
+      ? connectUnix(outer, launch.consoleSocket, `connect to the console socket "${launch.consoleSocket}" ${where}`, "the terminal's master goes there") : undefined,
+    terminal: config.process?.terminal && launch.monitor ? addSocketPair(outer, "the terminal's master comes out through this") : undefined,
+    release: launch.monitor ? addPipe(outer, "the program starts when the monitor is ready for its output") : undefined,
+    listener: listener
+      ? { socket: connectUnix(outer, listener.path, `connect to the seccomp agent "${listener.path}" ${where}`, "the listener goes there"), pipe: addPipe(outer, "the number of the listener") }
+      : undefined,
+  };
+}
+
+/** Hooks that run as a process of the container's; the pid is what such a process sees. */
+function addInnerHooks(context: Context, kind: "createContainer" | "startContainer", options: Omit<HookOptions, "pid">): void {
+  const { inner, config } = context;
+  if ((config.hooks?.[kind] ?? []).length === 0) return;
+  const pid = inner.call("getpid", [], { what: `run the ${kind} hooks ${options.where}`, why: "the pid as the container sees it" });
+  addHooks(inner, config.hooks, kind, { ...options, pid });
+}
+
+/** Waits for `start`; runs what belongs to it. */
+function passGate(context: Context, { gate, done }: Meeting, hooks: Omit<HookOptions, "pid">): void {
+  const { inner, where } = context;
+  inner.stage("gate");
+  if (gate && done) {
+    inner.call("close", [done.write], { what: `finish the creation ${where}`, why: "end-of-file outside: everything is there but the program" });
+    inner.call("read", [gate, new Block(8, "char"), 1], { what: `wait for the start ${where}`, why: "until the start command writes a byte", expect: 1, waits: true });
+  }
+  addInnerHooks(context, "startContainer", hooks);
+}
+
+function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made: { child: Call; pidfd: Fd; newUser: boolean }): void {
+  const { outer, config, where } = context;
+  const { child, pidfd } = made;
+  outer.stage("outside");
+  const close = (fd: Fd | undefined): void => {
+    if (fd !== undefined) outer.call("close", [fd], { what: "close a pipe", why: "the inside's end: only the inside may hold it" });
+  };
+  [meeting.prepared?.read, meeting.built?.write, meeting.hooked?.read, meeting.done?.write, meeting.release?.read, meeting.terminal?.write,
+    meeting.listener?.pipe.write, meeting.console].forEach(close);
+  outer.call("close_range", [3, Math.max(3, launch.keepBelow) - 1, C.CLOSE_RANGE_CLOEXEC], { what: "mark descriptors", why: "the caller's are the program's, not the hooks'" });
+  if (launch.birth) recordBirth(context, child, launch.birth);
+  if (made.newUser) mapUsers(context, child);
+  if (launch.network?.outer) sendNetlink(context, outer, launch.network.outer, child, "network outside");
+  if (meeting.prepared) sendByte(outer, meeting.prepared.write, `start ${where}`, "mappings and devices are there");
+  const hooks = { state: launch.state, where, output: launch.hookOutput, pid: child };
+  if (meeting.built && meeting.hooked) {
+    awaitByte(outer, meeting.built.read, `start ${where}`, "until the environment is built");
+    addHooks(outer, config.hooks, "prestart", { ...hooks, status: "creating" });
+    addHooks(outer, config.hooks, "createRuntime", { ...hooks, status: "creating" });
+    sendByte(outer, meeting.hooked.write, `start ${where}`, "the hooks have run");
+  }
+  outer.stage("end");
+  if (meeting.listener && launch.seccompListener)
+    sendListener(outer, meeting.listener.pipe, pidfd, child, { socket: meeting.listener.socket, state: launch.state, metadata: launch.seccompListener.metadata }, where);
+  if (launch.monitor && meeting.release && meeting.done && meeting.terminal) {
+    const master = receiveDescriptor(outer, meeting.terminal.read, `receive the terminal ${where}`, "its master");
+    handOver(context, launch.monitor, { pid: child, pidfd, release: meeting.release.write, ready: meeting.done.read, stdin: master, stdout: master, stderr: undefined, terminal: true });
+    return;
+  }
+  if (meeting.done) outer.await(meeting.done.read, { what: `start ${where}`, why: launch.end === "created" ? "until the inside waits at the gate" : "until the program runs" });
+  if (launch.end !== "created") addHooks(outer, config.hooks, "poststart", { ...hooks, status: "running" });
+  if (launch.end === "exited") outer.wait({ what: `wait for the program ${where}`, why: "keel ends as it does" });
+  else outer.exit(0, { what: `finish ${where}`, why: "the container belongs to the caller from here on" });
+}

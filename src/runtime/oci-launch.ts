@@ -1,0 +1,28 @@
+import type { HookState } from "./hooks.ts";
+import type { Launch } from "./launch.ts";
+
+/** A start under the OCI runtime's command line: what a launch of the engine's does not have. */
+export interface OciLaunch extends Launch {
+  /**
+   * When keel's outer half ends. "created": the first process waits at the gate; "started": the program runs; "exited":
+   * it has ended, and keel with it.
+   */
+  readonly end: "created" | "started" | "exited";
+  /** FIFOs for `start`: a byte through the gate lets the first process go on, `told` is at end-of-file once the program runs. */
+  readonly gate?: { readonly gate: string; readonly told: string };
+  /** A listening unix socket that takes the terminal's master. */
+  readonly consoleSocket?: string;
+  /** The program gets the descriptors below this one: 3 and those that the caller wants preserved. */
+  readonly keepBelow: number;
+  /** A descriptor that hooks write to, as keel has it. */
+  readonly hookOutput: number;
+  readonly state: HookState;
+  /** Name of a session keyring to join; undefined for the caller's. */
+  readonly keyring?: string;
+  /** Which of 0, 1 and 2 are pipes or terminals, to be given to the program's user. */
+  readonly ownStreams: readonly number[];
+  /** What the security module is told at execve: a file beneath /proc/self, and its text. */
+  readonly label?: { readonly file: string; readonly text: string };
+  /** The filter returns a listener, which goes to this socket. */
+  readonly seccompListener?: { readonly path: string; readonly metadata: string | undefined };
+}

@@ -342,6 +342,8 @@ export interface System {
   events(options: Cancellable & { readonly sinceMs?: number | undefined; readonly untilMs?: number | undefined; readonly filters?: Filters | undefined }): AsyncIterable<EngineEvent>;
   /** Starts what should run after a reboot, by restart policy; gives back the names that were started. */
   boot(options: Cancellable): Promise<{ readonly started: readonly string[]; readonly failed: readonly { readonly name: string; readonly reason: string }[] }>;
+  /** What a monitor's or a sleeper's process does: ends the container of this full id if it has ended, starts it if that is due. Anybody may, at any time. */
+  finish(id: string): Promise<void>;
   /** What this kernel has and lacks. */
   checkHost(options: Cancellable): Promise<readonly HostCheck[]>;
 }

@@ -9,6 +9,7 @@
  */
 import type { Engine, OpenOptions } from "./api.ts";
 import { containersApi } from "./containers/api.ts";
+import { systemApi } from "./system/api.ts";
 import { EngineContext } from "./context.ts";
 import { engineCommand, findKeel } from "./executor.ts";
 
@@ -21,6 +22,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   const context = new EngineContext({ ...options, keel: findKeel(options.state), command: engineCommand() });
   const engine = {
     containers: containersApi(context),
+    system: systemApi(context),
     [Symbol.asyncDispose]: async (): Promise<void> => { context[Symbol.dispose](); },
   };
   return engine as unknown as Engine;

@@ -35,13 +35,18 @@ export interface Report {
   readonly out: Buffer;
 }
 
+/** How far a plan is, from the first bytes of its report. */
+export function parseState(bytes: Buffer): ReportState {
+  return STATES[bytes.readUInt32LE(0)] ?? "running";
+}
+
 /** Reads a report; `count` is the number of instructions of the plan. Throws RangeError if it is cut short. */
 export function parseReport(bytes: Buffer, count: number): Report {
   const outAt = HEADER + count * RESULT;
   const failed = bytes.readUInt32LE(4) !== NO_INDEX;
   const index = bytes.readUInt32LE(8);
   return {
-    state: STATES[bytes.readUInt32LE(0)] ?? "running",
+    state: parseState(bytes),
     failure: failed ? { index: index === NO_INDEX ? undefined : index, errno: bytes.readUInt32LE(12) } : undefined,
     childPid: bytes.readInt32LE(16),
     monitorPid: bytes.readInt32LE(20),

@@ -5,8 +5,8 @@ import { hostArch } from "../linux/arch.ts";
 import type { Plan } from "./build.ts";
 import { encodePlan } from "./encode.ts";
 import type { Call } from "./model.ts";
-import type { Report } from "./report.ts";
-import { parseReport } from "./report.ts";
+import type { Report, ReportState } from "./report.ts";
+import { parseReport, parseState } from "./report.ts";
 import type { Spawned } from "./spawn.ts";
 import { spawnProcess } from "./spawn.ts";
 
@@ -25,6 +25,8 @@ export interface Running {
   readonly pid: number;
   /** Passes a signal on to what the plan started. */
   kill(signal: number): void;
+  /** How far the plan is at this moment. */
+  peek(): ReportState;
   /** Resolves when keel's front ends. A plan that failed is in the report, not thrown. */
   readonly finished: Promise<{ readonly code: number; readonly report: Report }>;
 }
@@ -60,13 +62,21 @@ export async function startPlan(plan: Plan, options: RunOptions): Promise<Runnin
     closeSync(planFd);
   }
   const count = plan.outer.calls.length + plan.inner.calls.length;
+  const state = Buffer.alloc(4);
+  let last: ReportState | undefined;
+  const peek = (): ReportState => {
+    if (last !== undefined) return last;
+    return readSync(reportFd, state, 0, 4, 0) === 4 ? parseState(state) : "running";
+  };
   const finished = child.exited.then((code) => {
     const buffer = Buffer.alloc(Math.max(fstatSync(reportFd).size, 64 + count * 24));
     readSync(reportFd, buffer, 0, buffer.length, 0);
     closeSync(reportFd);
-    return { code, report: parseReport(buffer, count) };
+    const report = parseReport(buffer, count);
+    last = report.state;
+    return { code, report };
   });
-  return { pid: child.pid, kill: (signal) => { child.kill(signal); }, finished };
+  return { pid: child.pid, kill: (signal) => { child.kill(signal); }, peek, finished };
 }
 
 /** Runs a plan to its end; throws what failed. */

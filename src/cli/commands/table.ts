@@ -6,11 +6,13 @@ export interface CommandEntry {
   readonly paths: readonly string[];
   /** As in the command's definition: the list of commands is printed without loading them. */
   readonly summary: string;
+  /** Not for people: in no list. */
+  readonly hidden?: boolean;
   load(): Promise<{ readonly command: CommandDefinition }>;
 }
 
-function entry(paths: string, summary: string, load: CommandEntry["load"]): CommandEntry {
-  return { paths: paths.split(", "), summary, load };
+function entry(paths: string, summary: string, load: CommandEntry["load"], hidden = false): CommandEntry {
+  return { paths: paths.split(", "), summary, hidden, load };
 }
 
 /** Every command there is. To add one: its file, and its line here. */
@@ -19,6 +21,22 @@ export function commandTable(): readonly CommandEntry[] {
     entry("run, container run", "Make a container from an image and run a command in it", () => import("./container/run.ts")),
     entry("exec, container exec", "Run a command in a running container", () => import("./container/exec.ts")),
     entry("logs, container logs", "Print what a container has written", () => import("./container/logs.ts")),
+    entry("create, container create", "Make a container without starting it", () => import("./container/create.ts")),
+    entry("start, container start", "Start containers that do not run", () => import("./container/start.ts")),
+    entry("stop, container stop", "Ask containers to stop, and kill those that do not", () => import("./container/stop.ts")),
+    entry("restart, container restart", "Stop containers and start them again", () => import("./container/restart.ts")),
+    entry("kill, container kill", "Send a signal to containers, SIGKILL unless another is asked for", () => import("./container/kill.ts")),
+    entry("pause, container pause", "Freeze every process of containers", () => import("./container/pause.ts")),
+    entry("unpause, container unpause", "Thaw every process of containers", () => import("./container/unpause.ts")),
+    entry("wait, container wait", "Wait until containers have ended, and print their exit codes", () => import("./container/wait.ts")),
+    entry("rm, container rm, container remove", "Remove containers", () => import("./container/rm.ts")),
+    entry("rename, container rename", "Give a container another name", () => import("./container/rename.ts")),
+    entry("ps, container ls, container list, container ps", "List containers", () => import("./container/ps.ts")),
+    entry("port, container port", "List where a container's ports are published", () => import("./container/port.ts")),
+    entry("container inspect", "Print everything about containers", () => import("./container/inspect.ts")),
+    entry("container prune", "Remove all containers that do not run", () => import("./container/prune.ts")),
+    entry("system boot", "Start the containers that should run after a reboot", () => import("./system/boot.ts")),
+    entry("system finish", "End a container that has ended, or start one whose restart is due", () => import("./system/finish.ts"), true),
     entry("version", "Print the version", () => import("./system/version.ts")),
   ];
 }

@@ -9,6 +9,62 @@ export function containersApi(context: EngineContext): Partial<Containers> & Pic
       const { runContainer } = await import("./run.ts");
       return runContainer(context, request, options);
     },
+    async create(request, options) {
+      const { createContainer } = await import("./run.ts");
+      return createContainer(context, request, options);
+    },
+    async start(name, options) {
+      const { startInBackground } = await import("./begin.ts");
+      return startInBackground(context, name, options);
+    },
+    async startAttached(name, options) {
+      const { startAttached } = await import("./begin.ts");
+      return startAttached(context, name, options);
+    },
+    async stop(name, options) {
+      const { stopContainer } = await import("./stop.ts");
+      return stopContainer(context, name, options);
+    },
+    async restart(name, options) {
+      const { restartContainer } = await import("./stop.ts");
+      return restartContainer(context, name, options);
+    },
+    async kill(name, options) {
+      const { killContainer } = await import("./stop.ts");
+      return killContainer(context, name, options);
+    },
+    async pause(name, options) {
+      const { pauseContainer } = await import("./pause.ts");
+      return pauseContainer(context, name, options);
+    },
+    async unpause(name, options) {
+      const { unpauseContainer } = await import("./pause.ts");
+      return unpauseContainer(context, name, options);
+    },
+    async wait(name, options) {
+      const { waitForContainer } = await import("./wait.ts");
+      return waitForContainer(context, name, options);
+    },
+    async remove(name, options) {
+      const { removeContainer } = await import("./remove.ts");
+      return removeContainer(context, name, options);
+    },
+    async rename(name, newName, options) {
+      const { renameContainer } = await import("./rename.ts");
+      return renameContainer(context, name, newName, options);
+    },
+    async list(options) {
+      const { listContainers } = await import("./list.ts");
+      return listContainers(context, options);
+    },
+    async inspect(name, options) {
+      const { inspectContainer } = await import("./inspect.ts");
+      return inspectContainer(context, name, options);
+    },
+    async prune(options) {
+      const { pruneContainers } = await import("./prune.ts");
+      return pruneContainers(context, options);
+    },
     async exec(name, request, options) {
       const { execInContainer } = await import("./exec.ts");
       return execInContainer(context, name, request, options);

@@ -1,41 +1,106 @@
 import { rmSync } from "node:fs";
-import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
 import { finishRun } from "../../storage/state/index.ts";
-import type { ContainerRecord } from "../../storage/state/index.ts";
+import type { ContainerRecord, ContainerStatus } from "../../storage/state/index.ts";
 import type { EngineContext } from "../context.ts";
 import { containerPaths } from "../paths.ts";
+import { cgroupPathsOf } from "./groups.ts";
+import { ownerFields } from "./liveness.ts";
 import { nowNs } from "./record.ts";
+import { leaveNetworks } from "../network/leave.ts";
+import { backoffMs, shouldRestart } from "./restart-policy.ts";
 
 /** How a run ended, by whoever saw it. */
 export interface EndedRun {
+  /** Exit code, or 128 + signal. */
   readonly exitCode: number;
   readonly signal: number;
   readonly finishedMs: number;
-  /** Why it could not start; "" if it did. */
+  /** Why it could not start, or what went wrong; "" if nothing did. */
   readonly error: string;
+  /** The program never ran. */
+  readonly failedStart: boolean;
+  /** The program ran, and nobody has said so yet. */
+  readonly startedMs?: number | undefined;
+}
+
+/** States in which a run may be there to be ended. */
+const UNENDED: readonly ContainerStatus[] = ["creating", "running", "paused"];
+
+/**
+ * Makes this process the one that ends the run: compare-and-set, so that of several who see the end one cleans up and nobody's
+ * clean-up meets the next run. Undefined if another was first or the container is gone.
+ */
+export function claimEnd(context: EngineContext, record: ContainerRecord, revision?: number): ContainerRecord | undefined {
+  const from = record.status === "ending" ? (["ending"] as const) : UNENDED;
+  const { moved, container } = context.store.containers.transition(record.id, from, "ending", { fields: ownerFields(context), ...(revision === undefined ? {} : { revision }) });
+  return moved ? container : undefined;
 }
 
 /**
- * After the last process: reads what the cgroup still knows, removes it and the run files, and records the end. Idempotent: whoever
- * comes second finds nothing to do. With --rm the container goes as a whole.
+ * After the last process, for the one who claimed the end: reads what the cgroup still knows, removes it and the run files, and
+ * records the end. Every step can be repeated by the next one if this process dies in between. With --rm the container goes as a
+ * whole; with a restart policy its next start is arranged. Gives back the record, undefined if it has been removed.
  */
-export async function finishContainer(context: EngineContext, record: ContainerRecord, cgroup: CgroupPlan | undefined, ended: EndedRun): Promise<void> {
-  const paths = containerPaths(context.paths, record.id);
-  let oom = false;
-  if (cgroup) {
-    const { oomKilled, removeCgroup } = await import("../../runtime/cgroups/operations.ts");
-    oom = oomKilled(cgroup.paths);
-    await removeCgroup(cgroup.paths);
+export async function finishContainer(context: EngineContext, claimed: ContainerRecord, ended: EndedRun): Promise<ContainerRecord | undefined> {
+  const { id } = claimed;
+  try {
+    const left = await leaveNetworks(context, claimed);
+    const oom = await removeRunParts(context, claimed);
+    // A run that never began does not count: its record reads as before, with the reason.
+    const startedMs = ended.startedMs ?? claimed.startedMs;
+    const restart = !ended.failedStart && !claimed.autoRemove && shouldRestart(claimed, ended.exitCode);
+    const delayMs = restart ? backoffMs({ ...claimed, startedMs }, ended.finishedMs) : 0;
+    if (claimed.autoRemove) {
+      const { removeContainerFiles } = await import("./remove-files.ts");
+      await removeContainerFiles(context, claimed);
+    }
+    const volumes = claimed.autoRemove ? anonymousVolumes(context, claimed) : [];
+    finishRun(context.store, id, {
+      fields: {
+        ...(ended.failedStart ? {} : { startedMs }), finishedMs: ended.finishedMs, exitCode: ended.exitCode,
+        exitSignal: ended.signal === 0 ? null : ended.signal, oomKilled: oom, error: ended.error,
+        // Counted from now: a clean-up that took its time does not shorten the wait.
+        ...(restart ? { nextRestartMs: ended.finishedMs + delayMs, restartCount: claimed.restartCount + 1 } : {}),
+      },
+      status: restart ? "restarting" : startedMs === null ? "created" : "exited",
+      remove: claimed.autoRemove,
+      actions: [...(ended.startedMs === undefined ? [] : ["start"]), ...(oom ? ["oom"] : []), "die", ...(claimed.autoRemove ? ["destroy"] : [])],
+      attributes: { exitCode: String(ended.exitCode) },
+      timeNs: nowNs(),
+    });
+    left();
+    if (volumes.length > 0) await removeVolumes(context, volumes);
+  } catch (error) {
+    // Let go of it, so that the next one who looks tries again.
+    context.store.containers.transition(id, ["ending"], "ending", { fields: { monitorPid: null, monitorStartTime: null } });
+    throw error;
   }
-  rmSync(paths.run, { recursive: true, force: true });
-  if (record.autoRemove) rmSync(paths.directory, { recursive: true, force: true });
-  finishRun(context.store, record.id, {
-    fields: {
-      finishedMs: ended.finishedMs, exitCode: ended.exitCode, exitSignal: ended.signal === 0 ? null : ended.signal, oomKilled: oom, error: ended.error,
-    },
-    remove: record.autoRemove,
-    actions: [...(oom ? ["oom"] : []), "die", ...(record.autoRemove ? ["destroy"] : [])],
-    attributes: { exitCode: String(ended.exitCode) },
-    timeNs: nowNs(),
-  });
+  const record = context.store.containers.get(id);
+  if (record?.status !== "restarting") return record;
+  const { armRestart } = await import("./restart-timer.ts");
+  return armRestart(context, record);
+}
+
+/** What a run has of the kernel and in the run state. True if the kernel killed something of it for want of memory. */
+export async function removeRunParts(context: EngineContext, record: ContainerRecord): Promise<boolean> {
+  const groups = cgroupPathsOf(context, record.id);
+  let oom = false;
+  if (groups.directories.length > 0) {
+    const { oomKilled, removeCgroup } = await import("../../runtime/cgroups/operations.ts");
+    oom = oomKilled(groups);
+    await removeCgroup(groups);
+  }
+  rmSync(containerPaths(context.paths, record.id).run, { recursive: true, force: true });
+  return oom;
+}
+
+/** The names of the volumes that go with the container: anonymous, and nobody else's. */
+export function anonymousVolumes(context: EngineContext, record: ContainerRecord): string[] {
+  const { volumes } = context.store;
+  return volumes.usedBy(record.id).map(({ volume }) => volume).filter((name) => volumes.get(name)?.anonymous === true && volumes.users(name).length === 1);
+}
+
+async function removeVolumes(context: EngineContext, names: readonly string[]): Promise<void> {
+  const { removeAnonymousVolumes } = await import("./remove-files.ts");
+  removeAnonymousVolumes(context, names);
 }

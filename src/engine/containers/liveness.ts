@@ -2,7 +2,7 @@ import type { ContainerRecord } from "../../storage/state/index.ts";
 import type { EngineContext } from "../context.ts";
 import { containerPaths } from "../paths.ts";
 import type { ProcessRef } from "../processes.ts";
-import { isAlive, parseStat, readIfThere } from "../processes.ts";
+import { isAlive, parseStat, processAt, readIfThere } from "../processes.ts";
 
 /** What is true of a container at this moment, whatever the database says. */
 export interface Liveness {
@@ -10,7 +10,7 @@ export interface Liveness {
   readonly process: ProcessRef | undefined;
   /** Its monitor, while that lives. */
   readonly monitor: ProcessRef | undefined;
-  /** The process that is starting it, while that lives. */
+  /** The process that is starting or ending it, while that lives. */
   readonly starter: ProcessRef | undefined;
   /** The exit status that the monitor wrote down. */
   readonly ended: ExitStatus | undefined;
@@ -40,12 +40,37 @@ function alive(text: string | undefined): ProcessRef | undefined {
 export function livenessOf(context: EngineContext, record: ContainerRecord): Liveness {
   if (record.bootId !== context.bootId) return { process: undefined, monitor: undefined, starter: undefined, ended: undefined };
   const paths = containerPaths(context.paths, record.id);
-  const starter = record.monitorPid === null || record.monitorStartTime === null ? undefined : { pid: record.monitorPid, startTime: record.monitorStartTime };
-  const status = readIfThere(paths.status);
   return {
     process: alive(readIfThere(paths.pidFile)),
     monitor: alive(readIfThere(paths.monitorFile)),
-    starter: starter && isAlive(starter) ? starter : undefined,
-    ended: status === undefined ? undefined : parseStatus(status),
+    starter: ownerOf(context, record),
+    ended: statusOf(context, record),
   };
+}
+
+/** The first process while it lives: two small reads, for lists of many. */
+export function processOf(context: EngineContext, record: ContainerRecord): ProcessRef | undefined {
+  if (record.bootId !== context.bootId) return undefined;
+  return alive(readIfThere(`${context.paths.state}/containers/${record.id}/pid`));
+}
+
+/** What the monitor wrote down, if it has. */
+export function statusOf(context: EngineContext, record: ContainerRecord): ExitStatus | undefined {
+  const status = readIfThere(containerPaths(context.paths, record.id).status);
+  return status === undefined ? undefined : parseStatus(status);
+}
+
+/**
+ * The *owner* of a container: the one process that is making, ending or removing its parts, or that sleeps until its restart is due.
+ * Whoever wants to do so takes ownership by compare-and-set; what a dead owner left anybody may go on with.
+ */
+export function ownerOf(context: EngineContext, record: ContainerRecord): ProcessRef | undefined {
+  if (record.bootId !== context.bootId || record.monitorPid === null || record.monitorStartTime === null) return undefined;
+  const owner = { pid: record.monitorPid, startTime: record.monitorStartTime };
+  return isAlive(owner) ? owner : undefined;
+}
+
+/** The fields by which this process becomes the owner. */
+export function ownerFields(context: EngineContext): { monitorPid: number; monitorStartTime: number; bootId: string } {
+  return { monitorPid: process.pid, monitorStartTime: processAt(process.pid)?.startTime ?? 0, bootId: context.bootId };
 }

@@ -1,15 +1,17 @@
 import { SampanError } from "../../base/errors.ts";
-import type { RunOptions, RunResult } from "../api.ts";
+import type { CreatedContainer, RunOptions, RunResult, WithProgress } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 import { requireRoot } from "../context.ts";
 import type { RunRequest } from "../request.ts";
-import { finishContainer } from "./finish.ts";
+import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
+import type { StoredConfig } from "../spec/stored.ts";
+import { prepareNetwork, reserveNetwork } from "../network/for-start.ts";
+import type { Cidfile } from "./cidfile.ts";
+import { launch } from "./launch.ts";
+import type { Prepared } from "./prepare.ts";
 import { prepare } from "./prepare.ts";
 import { reserve } from "./record.ts";
-import { cgroupPlanOf, startContainer, startFailure } from "./start.ts";
-import { forwardSignals } from "./signals.ts";
-
-const DEFAULT_DETACH_KEYS = new Uint8Array([16, 17]); // ctrl-p, ctrl-q
+import { cgroupPlanOf } from "./start.ts";
 
 /**
  * Creates and starts a container; in the foreground stays until it ends or the person detaches.
@@ -18,33 +20,69 @@ const DEFAULT_DETACH_KEYS = new Uint8Array([16, 17]); // ctrl-p, ctrl-q
  */
 export async function runContainer(context: EngineContext, request: RunRequest, options: RunOptions): Promise<RunResult> {
   requireRoot();
+  checkRequest(request);
   const { stored: wanted, volumes } = await prepare(context, request);
   const cgroup = cgroupPlanOf(context, wanted);
-  const { record, stored } = reserve(context, wanted, cgroup, { actions: ["create"], volumes: volumes.map(({ name, target }) => ({ name, target })) });
+  const network = await prepareNetwork(context, wanted);
+  const cidfile = await reserveCidfile(request);
   const detached = request.detach;
+  const { record, stored } = reserveWithId(context, wanted, cgroup, cidfile, {
+    actions: detached ? ["create"] : ["create", "attach"], volumes: volumeUses(volumes), within: ({ id }) => { reserveNetwork(context, network, id); },
+  });
+  const { started, ...session } = await launch(context, record, stored, cgroup, {
+    detached, streams: detached ? {} : options.streams, callerEnv: process.env, trace: false, sigProxy: request.sigProxy, network,
+    detachKeys: await detachKeysOf(request.detachKeys),
+  });
+  return { id: stored.id, warnings: started.warnings, ...session };
+}
+
+/** Makes a container without starting it. */
+export async function createContainer(context: EngineContext, request: RunRequest, _options: WithProgress): Promise<CreatedContainer> {
+  requireRoot();
+  checkRequest(request);
+  const { stored: wanted, volumes } = await prepare(context, request);
+  // A network that is not there, or an address that cannot be, is refused now too.
+  await prepareNetwork(context, wanted, false);
+  // What this host cannot enforce is refused now, not when it is started.
+  cgroupPlanOf(context, wanted);
+  const cidfile = await reserveCidfile(request);
+  const { record, stored } = reserveWithId(context, wanted, undefined, cidfile, { actions: ["create"], volumes: volumeUses(volumes) });
+  const { makeContainerDirectories } = await import("./directories.ts");
+  makeContainerDirectories(context, stored);
+  context.store.containers.transition(record.id, ["creating"], "created", { fields: { monitorPid: null, monitorStartTime: null } });
+  return { id: stored.id, warnings: [] };
+}
+
+/** What a request may not ask for at once, in Docker's words. */
+function checkRequest({ remove, restart }: RunRequest): void {
+  if (remove && restart.name !== "no") throw new SampanError("invalid", "conflicting options: cannot specify both --restart and --rm", { exitCode: 125 });
+}
+
+function volumeUses(volumes: Prepared["volumes"]): { name: string; target: string }[] {
+  return volumes.map(({ name, target }) => ({ name, target }));
+}
+
+/** `--cidfile`: refused where there is one already, and there before the container runs. */
+async function reserveCidfile(request: RunRequest): Promise<Cidfile | undefined> {
+  if (request.cidfile === undefined) return undefined;
+  const { openCidfile } = await import("./cidfile.ts");
+  return openCidfile(request.cidfile);
+}
+
+function reserveWithId(context: EngineContext, wanted: StoredConfig, cgroup: CgroupPlan | undefined, cidfile: Cidfile | undefined, more: Parameters<typeof reserve>[3]): ReturnType<typeof reserve> {
   try {
-    const started = await startContainer(context, stored, cgroup, {
-      detached, streams: detached ? {} : options.streams, callerEnv: process.env, trace: false,
-      detachKeys: request.detachKeys === undefined ? DEFAULT_DETACH_KEYS : (await import("./detach-keys.ts")).parseDetachKeys(request.detachKeys),
-    });
-    const stop = detached ? undefined : forwardSignals(started.running, request);
-    context.store.containers.transition(record.id, ["creating"], "running", { fields: { startedMs: Date.now() } });
-    const { code, report } = await started.running.finished;
-    stop?.();
-    const failure = startFailure(stored, started.plan, report);
-    if (failure) {
-      await finishContainer(context, record, cgroup, { exitCode: failure.exitCode ?? 125, signal: 0, finishedMs: Date.now(), error: failure.message });
-      throw failure;
-    }
-    const result = { id: stored.id, warnings: started.warnings };
-    if (detached || report.state === "detached") return { ...result, exitCode: 0, detached: report.state === "detached" };
-    if (report.state !== "exited") throw new SampanError("internal", `Cannot follow container "${stored.name}": its monitor ended with code ${code}`, { exitCode: 125 });
-    await finishContainer(context, record, cgroup, { exitCode: report.status, signal: report.signal, finishedMs: Number(report.exitNs / 1_000_000n), error: "" });
-    return { ...result, exitCode: report.status, detached: false };
+    const reserved = reserve(context, wanted, cgroup, more);
+    cidfile?.write(wanted.id);
+    return reserved;
   } catch (error) {
-    if (context.store.containers.get(record.id)?.status === "creating")
-      await finishContainer(context, record, cgroup, { exitCode: 125, signal: 0, finishedMs: Date.now(), error: error instanceof Error ? error.message : String(error) });
+    cidfile?.discard();
     throw error;
   }
 }
 
+/** The bytes that detach; Docker's default is ctrl-p, ctrl-q. */
+export async function detachKeysOf(keys: string | undefined): Promise<Uint8Array> {
+  if (keys === undefined) return new Uint8Array([16, 17]);
+  const { parseDetachKeys } = await import("./detach-keys.ts");
+  return parseDetachKeys(keys);
+}

@@ -2,8 +2,11 @@ import type { ContainerId } from "../../base/ids.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { labelsFromText } from "./json.ts";
 
-/** Docker's states, and "creating": reserved, its parts being made; never shown as anything else than "created". */
-export type ContainerStatus = "creating" | "created" | "running" | "paused" | "restarting" | "exited" | "removing" | "dead";
+/**
+ * Docker's states, and two that are never shown: "creating": its parts are being made, for the first time or again; "ending":
+ * its processes are gone and somebody is cleaning up. Who is at it is in `monitorPid`, `monitorStartTime` and `bootId`.
+ */
+export type ContainerStatus = "creating" | "created" | "running" | "paused" | "ending" | "restarting" | "exited" | "removing" | "dead";
 
 /**
  * What changes while a container lives. `null` is "does not apply (yet)". A process is known by pid *and* start time

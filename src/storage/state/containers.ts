@@ -82,6 +82,11 @@ export class Containers {
     return row.config;
   }
 
+  /** The JSON of every container, by id. */
+  configs(): Map<ContainerId, string> {
+    return new Map(this.#db.all<{ containerId: ContainerId; config: string }>("SELECT containerId, config FROM containerConfigs").map((row) => [row.containerId, row.config]));
+  }
+
   setConfig(id: ContainerId, config: string): void {
     if (this.#db.run("UPDATE containerConfigs SET config = ? WHERE containerId = ?", config, id) === 0) throw new SampanError("not-found", `No such container: ${id}`);
   }

@@ -44,8 +44,8 @@ export interface Ending {
   readonly fields: Partial<ContainerFields> & Pick<ContainerFields, "finishedMs" | "exitCode">;
   /** Forget the container altogether (`--rm`). Its kernel resources and files must be gone by now. */
   readonly remove: boolean;
-  /** "restarting" where a restart is due, "dead" if it could not be cleaned up. */
-  readonly status?: "exited" | "restarting" | "dead";
+  /** "restarting" where a restart is due, "created" if it has never run, "dead" if it could not be cleaned up. */
+  readonly status?: "exited" | "restarting" | "created" | "dead";
   /** Only if nothing was changed since: the caller looked at the processes of this very run. */
   readonly revision?: number;
   readonly actions?: readonly string[];
@@ -59,7 +59,7 @@ export interface Ending {
  */
 export function finishRun(store: StateStore, id: ContainerId, ending: Ending): boolean {
   return store.transaction(() => {
-    const { moved, container } = store.containers.transition(id, ["creating", "created", "running", "paused"], ending.status ?? "exited", {
+    const { moved, container } = store.containers.transition(id, ["creating", "created", "running", "paused", "ending"], ending.status ?? "exited", {
       fields: { ...ending.fields, pid: null, pidStartTime: null, monitorPid: null, monitorStartTime: null },
       ...(ending.revision === undefined ? {} : { revision: ending.revision }),
     });

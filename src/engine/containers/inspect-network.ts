@@ -1,0 +1,72 @@
+import type { ContainerRecord, EndpointRecord, NetworkRecord } from "../../storage/state/index.ts";
+import type { ContainerNetworkSettings, EndpointDetails } from "../api.ts";
+import type { EngineContext } from "../context.ts";
+import type { StoredConfig } from "../spec/stored.ts";
+import { processOf } from "./liveness.ts";
+import { exposedPortsOf, networkNamesOf } from "./summary.ts";
+
+/** What of a network's stored config is told of its members. */
+interface Subnets {
+  readonly subnets?: readonly { readonly subnet: string; readonly gateway?: string }[];
+}
+
+function emptyEndpoint(): EndpointDetails {
+  return {
+    IPAMConfig: null, Links: null, Aliases: null, MacAddress: "", NetworkID: "", EndpointID: "", Gateway: "", IPAddress: "", IPPrefixLen: 0,
+    IPv6Gateway: "", GlobalIPv6Address: "", GlobalIPv6PrefixLen: 0, DNSNames: null,
+  };
+}
+
+function prefixLength(subnet: string | undefined): number {
+  return Number(subnet?.split("/")[1] ?? 0);
+}
+
+function endpointDetails(record: ContainerRecord, stored: StoredConfig, endpoint: EndpointRecord, network: NetworkRecord | undefined): EndpointDetails {
+  // The engine's own JSON; a driver without subnets has none in it.
+  const { subnets = [] } = network === undefined ? {} : (JSON.parse(network.config) as Subnets);
+  const v4 = endpoint.ipv4 === null ? undefined : subnets.find(({ subnet }) => !subnet.includes(":"));
+  const v6 = endpoint.ipv6 === null ? undefined : subnets.find(({ subnet }) => subnet.includes(":"));
+  const asked = stored.request.networks.find((attachment) => attachment.network === network?.name || attachment.network === network?.id);
+  const fixed = { ...(asked?.ipv4 === undefined ? {} : { IPv4Address: asked.ipv4 }), ...(asked?.ipv6 === undefined ? {} : { IPv6Address: asked.ipv6 }) };
+  return {
+    ...emptyEndpoint(),
+    IPAMConfig: Object.keys(fixed).length === 0 ? null : fixed,
+    Aliases: endpoint.aliases.length === 0 ? null : [...endpoint.aliases],
+    NetworkID: endpoint.networkId,
+    DNSNames: [record.name, ...endpoint.aliases, record.id.slice(0, 12)],
+    ...(endpoint.active
+      ? {
+          EndpointID: endpoint.id, MacAddress: endpoint.macAddress ?? "", Gateway: v4?.gateway ?? "", IPAddress: endpoint.ipv4 ?? "", IPPrefixLen: prefixLength(v4?.subnet),
+          IPv6Gateway: v6?.gateway ?? "", GlobalIPv6Address: endpoint.ipv6 ?? "", GlobalIPv6PrefixLen: prefixLength(v6?.subnet),
+        }
+      : {}),
+  };
+}
+
+/** "80/tcp" → where it is published, while it runs; null where it is only exposed. */
+function portsOf(context: EngineContext, record: ContainerRecord, stored: StoredConfig): ContainerNetworkSettings["Ports"] {
+  if (record.status !== "running" && record.status !== "paused") return {};
+  const ports: ContainerNetworkSettings["Ports"] = Object.fromEntries(exposedPortsOf(stored).map((port) => [port, null]));
+  for (const { hostIp, hostPort, containerPort, protocol } of context.store.ports.list(record.id))
+    for (const address of hostIp === "" ? ["0.0.0.0", "::"] : [hostIp]) (ports[`${containerPort}/${protocol}`] ??= []).push({ HostIp: address, HostPort: String(hostPort) });
+  return ports;
+}
+
+/** The container's networks, as they are now. */
+export function networkSettingsOf(context: EngineContext, record: ContainerRecord, stored: StoredConfig): ContainerNetworkSettings {
+  const known = new Map(context.store.networks.list().map((network) => [network.id, network]));
+  const networks: Record<string, EndpointDetails> = {};
+  for (const endpoint of context.store.endpoints.ofContainer(record.id)) {
+    const network = known.get(endpoint.networkId);
+    networks[network?.name ?? endpoint.networkId] = endpointDetails(record, stored, endpoint, network);
+  }
+  if (Object.keys(networks).length === 0) for (const name of networkNamesOf(stored)) networks[name] = emptyEndpoint();
+  const process = record.status === "running" || record.status === "paused" ? processOf(context, record) : undefined;
+  // Docker repeats the default network's addresses at the top.
+  const { Gateway, IPAddress, IPPrefixLen, IPv6Gateway, GlobalIPv6Address, GlobalIPv6PrefixLen, MacAddress } = networks["bridge"] ?? emptyEndpoint();
+  return {
+    Bridge: "", SandboxID: process === undefined ? "" : record.id, SandboxKey: process === undefined ? "" : `/proc/${process.pid}/ns/net`,
+    Ports: portsOf(context, record, stored),
+    Gateway, IPAddress, IPPrefixLen, IPv6Gateway, GlobalIPv6Address, GlobalIPv6PrefixLen, MacAddress, Networks: networks,
+  };
+}

@@ -1,0 +1,127 @@
+import { existsSync } from "node:fs";
+import { SampanError, messageOf } from "../../base/errors.ts";
+import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
+import type { Running } from "../../plan/index.ts";
+import type { ContainerRecord } from "../../storage/state/index.ts";
+import type { SessionResult } from "../api.ts";
+import type { EngineContext } from "../context.ts";
+import { containerPaths } from "../paths.ts";
+import type { StoredConfig } from "../spec/stored.ts";
+import { sleep } from "./end.ts";
+import { appendEvent } from "./events.ts";
+import { claimEnd, finishContainer } from "./finish.ts";
+import type { EndedRun } from "./finish.ts";
+import { forwardSignals } from "./signals.ts";
+import { startContainer, startFailure } from "./start.ts";
+import type { StartOptions, Started } from "./start.ts";
+
+export interface Session extends SessionResult {
+  readonly started: Started;
+}
+
+export interface LaunchOptions extends StartOptions {
+  /** Pass this process's signals on to the container. */
+  readonly sigProxy: boolean;
+}
+
+/**
+ * Starts a container that is in "creating" and ours, and in the foreground stays until it ends or the person leaves. Whatever goes
+ * wrong, the container is ended and cleaned up, here or by whoever was faster.
+ */
+export async function launch(context: EngineContext, record: ContainerRecord, stored: StoredConfig, cgroup: CgroupPlan | undefined, options: LaunchOptions): Promise<Session> {
+  const run = new Run(context, record);
+  try {
+    const started = await startContainer(context, stored, cgroup, options);
+    const undo = options.detached ? undefined : forwardSignals(started.running, { ...stored.request, sigProxy: options.sigProxy });
+    if (!options.detached && (await untilStarted(started.running))) run.started();
+    const { code, report } = await started.running.finished;
+    undo?.();
+    const failure = startFailure(stored, started.plan, report);
+    if (failure) throw failure;
+    if (options.detached) {
+      run.started();
+      await run.endedAlready();
+      return { started, exitCode: 0, detached: false };
+    }
+    if (report.state === "detached") return { started, exitCode: 0, detached: true };
+    if (report.state === "exited") {
+      await run.end({ exitCode: report.status, signal: report.signal, finishedMs: Number(report.exitNs / 1_000_000n), error: "", failedStart: false });
+      return { started, exitCode: report.status, detached: false };
+    }
+    return { started, exitCode: await run.lost(code), detached: false };
+  } catch (error) {
+    const exitCode = (error instanceof SampanError ? error.exitCode : undefined) ?? 125;
+    // Docker keeps 127 and 126 of a program that could not be executed, and 128 for everything else.
+    if (!run.hasStarted) await run.end({ exitCode: exitCode === 125 ? 128 : exitCode, signal: 0, finishedMs: Date.now(), error: messageOf(error), failedStart: true });
+    throw error;
+  }
+}
+
+/** True when the program runs, false when all is over before anybody could see it run. */
+async function untilStarted(running: Running): Promise<boolean> {
+  let over = false;
+  const end = running.finished.then(() => { over = true; });
+  while (!over && running.peek() === "running") await Promise.race([end, sleep(1)]);
+  return !over && running.peek() === "started";
+}
+
+/** One run of a container, which nothing that this process does for it may be mistaken for another's. */
+class Run {
+  readonly #context: EngineContext;
+  readonly #record: ContainerRecord;
+  #startedMs: number | undefined;
+
+  constructor(context: EngineContext, record: ContainerRecord) {
+    this.#context = context;
+    this.#record = record;
+  }
+
+  get hasStarted(): boolean {
+    return this.#startedMs !== undefined;
+  }
+
+  /** The program runs: says so, once. */
+  started(): void {
+    const { store } = this.#context;
+    const startedMs = Date.now();
+    this.#startedMs = startedMs;
+    store.transaction(() => {
+      const { moved, container } = store.containers.transition(this.#record.id, ["creating"], "running", { fields: { startedMs, error: "", exitCode: 0, exitSignal: null, oomKilled: false } });
+      if (moved) appendEvent(this.#context, container, "start");
+    });
+  }
+
+  /** A program in the background may have ended before it was said to run, and its finisher have come too early. */
+  async endedAlready(): Promise<void> {
+    const { id } = this.#record;
+    if (!existsSync(containerPaths(this.#context.paths, id).status)) return;
+    const { settle } = await import("./settle.ts");
+    const record = this.#context.store.containers.get(id);
+    if (record !== undefined) await settle(this.#context, record);
+  }
+
+  /** Ends this very run, unless another has done so or is at it: then waits for that. */
+  async end(ended: EndedRun): Promise<void> {
+    const { containers } = this.#context.store;
+    for (;;) {
+      const now = containers.get(this.#record.id);
+      const isOurs = now !== undefined && now.monitorPid === process.pid && (now.status === "creating" || ((now.status === "running" || now.status === "paused") && now.startedMs === this.#startedMs));
+      if (!isOurs) break;
+      const claimed = claimEnd(this.#context, now, now.revision);
+      if (claimed === undefined) continue;
+      const startedMs = ended.failedStart || this.#startedMs !== undefined ? undefined : Math.min(ended.finishedMs, Date.now());
+      await finishContainer(this.#context, claimed, { ...ended, startedMs });
+      return;
+    }
+    const { steady } = await import("./settle.ts");
+    await steady(this.#context, this.#record);
+  }
+
+  /** The monitor went away without a word: the container was removed or killed with it. The exit code, where one is known. */
+  async lost(code: number): Promise<number> {
+    const { exitCodeOf } = await import("./wait.ts");
+    const exitCode = await exitCodeOf(this.#context, this.#record);
+    if (exitCode !== undefined) return exitCode;
+    throw new SampanError("internal", `Cannot follow container "${this.#record.name}": its monitor ended with code ${code}`, { exitCode: 125 });
+  }
+}

@@ -22,14 +22,14 @@ function invalid(key: string, value: string): SampanError {
 }
 
 /** Docker's match of names and ids: equal, or a regular expression that is found in it. */
-function pattern(key: string, value: string): (text: string) => boolean {
-  let expression: RegExp;
+function pattern(value: string): (text: string) => boolean {
+  let expression: RegExp | undefined;
   try {
     expression = new RegExp(value);
   } catch {
-    throw invalid(key, value);
+    expression = undefined; // no expression: nothing but itself, as Docker has it
   }
-  return (text) => text === value || expression.test(text);
+  return (text) => text === value || expression?.test(text) === true;
 }
 
 export function labelTest(value: string): (labels: Readonly<Record<string, string>>) => boolean {
@@ -78,12 +78,12 @@ function networkTest(context: EngineContext, value: string): Test {
 function testOf(context: EngineContext, key: string, value: string): Test {
   switch (key) {
     case "id": {
-      const matches = pattern(key, value);
+      const matches = pattern(value);
       return ({ record }) => matches(record.id);
     }
     case "name": {
       // Docker's names begin with a slash, and its patterns may say so.
-      const matches = pattern(key, value);
+      const matches = pattern(value);
       return ({ record }) => matches(record.name) || matches(`/${record.name}`);
     }
     case "label": {
@@ -92,7 +92,7 @@ function testOf(context: EngineContext, key: string, value: string): Test {
     }
     case "status": {
       const wanted = STATUSES.find((status) => status === value);
-      if (wanted === undefined) throw new SampanError("invalid", `Unrecognised filter value for status: ${value}`);
+      if (wanted === undefined) throw invalid(key, value);
       return ({ summary }) => summary.status === wanted;
     }
     case "exited": {
@@ -120,7 +120,7 @@ function testOf(context: EngineContext, key: string, value: string): Test {
     case "expose":
       return portTest(key, value, key);
     case "is-task": {
-      if (!["true", "false", "1", "0"].includes(value)) throw invalid(key, value);
+      if (!["true", "false", "1", "0"].includes(value)) throw invalid(key, `[${value}]`);
       return () => value === "false" || value === "0";
     }
     default:

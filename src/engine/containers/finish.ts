@@ -64,7 +64,7 @@ export async function finishContainer(context: EngineContext, claimed: Container
       },
       status: restart ? "restarting" : startedMs === null ? "created" : "exited",
       remove: claimed.autoRemove,
-      actions: [...(ended.startedMs === undefined ? [] : ["start"]), ...(oom ? ["oom"] : []), "die", ...(claimed.autoRemove ? ["destroy"] : [])],
+      actions: [...(ended.startedMs === undefined ? [] : ["start"]), ...(oom ? ["oom"] : []), ...(ended.failedStart ? [] : ["die"]), ...(claimed.autoRemove ? ["destroy"] : [])],
       attributes: { exitCode: String(ended.exitCode) },
       timeNs: nowNs(),
     });

@@ -18,7 +18,7 @@ export async function pruneContainers(context: EngineContext, options: PruneOpti
     if (!["created", "exited", "dead"].includes(record.status) || !matches(record)) continue;
     const error = cancelled(options.signal);
     if (error) throw error;
-    const bytes = treeBytes(containerPaths(context.paths, record.id).directory);
+    const bytes = treeBytes(containerPaths(context.paths, record.id).upper);
     try {
       await removeContainer(context, record.id, { force: false, volumes: false });
     } catch (failure) {

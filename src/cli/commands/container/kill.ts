@@ -1,12 +1,11 @@
 import { defineCommand } from "../../command.ts";
-import { one } from "../../flags/flag.ts";
-import { parseSignal } from "../../parse/signal.ts";
+import { string } from "../../flags/flag.ts";
 import { forEachName } from "../shared/each.ts";
 
 export const command = defineCommand({
   summary: "Send a signal to containers, SIGKILL unless another is asked for",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
-  flags: { signal: one("string", parseSignal, "The signal to send", { short: "s", shownDefault: '"SIGKILL"' }) },
+  flags: { signal: string("The signal to send", { short: "s", shownDefault: '"SIGKILL"' }) },
   args: { min: 1, max: Infinity },
   async run(context, { flags, args }) {
     const { containers } = await context.engine();

@@ -1,7 +1,7 @@
 import { SampanError } from "../../../base/errors.ts";
 import { defineCommand } from "../../command.ts";
 import { bool } from "../../flags/flag.ts";
-import { forEachName, isNotFound } from "../shared/each.ts";
+import { forEachName, isNotFound, tell } from "../shared/each.ts";
 import { forceFlag } from "../shared/flags.ts";
 
 export const command = defineCommand({
@@ -20,9 +20,12 @@ export const command = defineCommand({
       try {
         await containers.remove(name, { force: flags.force, volumes: flags.volumes, signal: context.signal });
       } catch (error) {
-        // With force, what is not there is as good as removed.
+        // With force, what is not there is as good as removed: it is told, and does not count.
         if (!flags.force || !isNotFound(error)) throw error;
+        await tell(context, error);
+        return false;
       }
+      return true;
     });
   },
 });

@@ -1,13 +1,12 @@
 import { defineCommand } from "../../command.ts";
-import { int, one } from "../../flags/flag.ts";
-import { parseSignal } from "../../parse/signal.ts";
+import { int, string } from "../../flags/flag.ts";
 import { forEachName } from "../shared/each.ts";
 
 export const command = defineCommand({
   summary: "Ask containers to stop, and kill those that do not",
   usage: "[OPTIONS] CONTAINER [CONTAINER...]",
   flags: {
-    signal: one("string", parseSignal, "The signal that asks it to stop", { short: "s" }),
+    signal: string("The signal that asks it to stop", { short: "s" }),
     timeout: int("Seconds to wait before it is killed; -1 to wait for ever", { short: "t", aliases: ["time"], min: -1 }),
   },
   args: { min: 1, max: Infinity },

@@ -26,6 +26,9 @@ export const AT_RECURSIVE = 0x8000;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
 export const AT_REMOVEDIR = 0x200;
 
+// memfd_create(2)
+export const MFD_CLOEXEC = 1;
+
 // inode(7)
 export const S_IFIFO = 0o10000;
 export const S_IFCHR = 0o20000;

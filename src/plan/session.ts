@@ -3,6 +3,7 @@ import { SampanError, errnoOf, messageOf } from "../base/errors.ts";
 import { hostArch } from "../linux/arch.ts";
 import * as C from "../linux/constants.ts";
 import { Plan } from "./build.ts";
+import type { BulkPart } from "./bulk.ts";
 import { encodePlan } from "./encode.ts";
 import type { Call } from "./model.ts";
 import { Block } from "./model.ts";
@@ -71,7 +72,7 @@ export class Session implements Disposable {
   readonly #child: Spawned;
   #write: number;
   #read: number;
-  #posted: Part | undefined;
+  #posted: Part | BulkPart | undefined;
   #resultsOffset = 0;
 
   constructor(child: Spawned, write: number, read: number) {
@@ -132,7 +133,23 @@ export class Session implements Disposable {
       this.#resultsOffset = results.out;
     }
     this.#posted = part;
-    const bytes = encodePlan(plan, hostArch());
+    this.#send(encodePlan(plan, hostArch()));
+  }
+
+  /** As `post`. Its answer is taken with `takeBulk`; until then the part's memory is not to be used again. */
+  postBulk(part: BulkPart): void {
+    if (this.#posted) throw new SampanError("internal", "Cannot post a part: the answer to the last one has not been taken");
+    this.#posted = part;
+    for (const piece of part.encode()) this.#send(piece);
+  }
+
+  /** As `take`, but a failure is the caller's to tell: it knows what each call was for. */
+  takeBulk(): Report {
+    this.#posted = undefined;
+    return this.#answer();
+  }
+
+  #send(bytes: Buffer): void {
     for (let at = 0; at < bytes.length; ) {
       try {
         at += writeSync(this.#write, bytes, at, bytes.length - at);
@@ -146,11 +163,9 @@ export class Session implements Disposable {
   /** Waits for the answer to what was posted. Throws what failed; after that the session is over. */
   take(): PartReply {
     const part = this.#posted;
-    if (!part) throw new SampanError("internal", "Cannot take an answer: nothing was posted");
+    if (!(part instanceof Part)) throw new SampanError("internal", "Cannot take an answer: nothing was posted");
     this.#posted = undefined;
-    const head = this.#receive(REPORT_SIZE);
-    const report = head && parseReport(head, 0);
-    if (!head || !report) throw new SampanError("internal", "Cannot run the plan: the executor ended and said nothing");
+    const report = this.#answer();
     const failure = planFailure(part.plan, report);
     if (failure) throw failure;
     const out = this.#receive(part.plan.outSize);
@@ -170,6 +185,12 @@ export class Session implements Disposable {
   run(part: Part): PartReply {
     this.post(part);
     return this.take();
+  }
+
+  #answer(): Report {
+    const head = this.#receive(REPORT_SIZE);
+    if (!head) throw new SampanError("internal", "Cannot run the plan: the executor ended and said nothing");
+    return parseReport(head, 0);
   }
 
   /** Exactly `size` bytes, or undefined if keel has ended. */

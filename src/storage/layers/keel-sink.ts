@@ -1,0 +1,269 @@
+import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { SampanError } from "../../base/index.ts";
+import { hostArch } from "../../linux/arch.ts";
+import * as C from "../../linux/constants.ts";
+import { errnoName, errnoText } from "../../linux/errno.ts";
+import { syscallNumber } from "../../linux/syscalls.ts";
+import { BulkPart } from "../../plan/bulk.ts";
+import { Part, Session, type SessionOptions } from "../../plan/session.ts";
+import { fromBytes } from "../tar/index.ts";
+import type { LayerOp, LayerSink } from "./sink.ts";
+
+/** Where keel finds things: the layer directory is inherited, the rest are registers. */
+const ROOT = 3;
+const D = 0;
+const S = 1;
+const F = 2;
+const SPOOL = 3;
+
+/** Smaller content travels with the calls; larger goes through memory that both sides have open. */
+const INLINE_BYTES = 8192;
+/** A batch is sent when it has this many calls or bytes: some milliseconds of work for keel. */
+const BATCH_CALLS = 4000;
+const BATCH_INLINE_BYTES = 1024 * 1024;
+const BATCH_SPOOL_BYTES = 4 * 1024 * 1024;
+
+const RESOLVE = C.RESOLVE_BENEATH | C.RESOLVE_NO_SYMLINKS | C.RESOLVE_NO_XDEV;
+const KINDS = { char: C.S_IFCHR, block: C.S_IFBLK, fifo: C.S_IFIFO } as const;
+
+/** What went into one part, to find the op of a call that failed. */
+interface Batch {
+  readonly part: BulkPart;
+  readonly ops: LayerOp[];
+  /** Number of the first call of each op. */
+  readonly starts: number[];
+  /** File that is open when the part begins. */
+  file: string;
+}
+
+/**
+ * Carries ops out beneath a layer directory, in a keel of its own. While keel works on one batch the next is prepared.
+ *
+ * Content takes the shortest way there is between two processes without shared memory in JavaScript: it is written to a
+ * memfd that keel made, and keel has the kernel copy it into the file (sendfile(2)): two copies, none of them through
+ * a pipe.
+ */
+export class KeelSink implements LayerSink, Disposable {
+  /** Batches are sent as they fill: the caller never has to wait in between. */
+  readonly full = false;
+  readonly #session: Session;
+  readonly #numbers: Numbers;
+  readonly #spool: number;
+  #filling: Batch = emptyBatch();
+  #posted: Batch | undefined;
+  #spare: Batch = emptyBatch();
+  /** The half of the spool that this batch writes to, and how far. */
+  #half = 0;
+  #spooled = 0;
+  #hasD = false;
+  #hasS = false;
+  /** Where the file's own position is. */
+  #position = 0;
+  #file = "";
+
+  private constructor(session: Session, spool: number) {
+    this.#session = session;
+    this.#spool = spool;
+    this.#numbers = syscallNumbers();
+  }
+
+  /** Unpacks beneath `root`, a directory that exists and that nobody else writes to. */
+  static async open(root: string, options: SessionOptions): Promise<KeelSink> {
+    const directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+    let session: Session | undefined;
+    try {
+      session = await Session.open({ ...options, inherit: [directory] });
+      const part = new Part();
+      part.line.call("umask", [0], { what: "set the umask" });
+      const spool = part.collect(part.line.call("memfd_create", ["spool", C.MFD_CLOEXEC], { what: "make a memory file", register: SPOOL }));
+      const descriptor = session.run(part).result(spool);
+      return new KeelSink(session, openSync(`/proc/${session.pid}/fd/${descriptor}`, constants.O_WRONLY));
+    } catch (error) {
+      session?.[Symbol.dispose]();
+      throw error;
+    } finally {
+      closeSync(directory);
+    }
+  }
+
+  push(op: LayerOp): void {
+    const batch = this.#filling;
+    batch.ops.push(op);
+    batch.starts.push(batch.part.count);
+    this.#encode(op, batch.part);
+    if (batch.part.count >= BATCH_CALLS || batch.part.dataSize >= BATCH_INLINE_BYTES || this.#spooled >= BATCH_SPOOL_BYTES) this.#post();
+  }
+
+  flush(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#filling.part.count > 0) this.#post();
+      this.#take();
+      resolve();
+    });
+  }
+
+  /** Ends keel. Nothing more can be pushed. Idempotent. */
+  [Symbol.dispose](): void {
+    this.#session[Symbol.dispose]();
+    if (this.#filling !== this.#spare) closeSync(this.#spool);
+    this.#filling = this.#spare;
+  }
+
+  #post(): void {
+    this.#take();
+    const batch = this.#filling;
+    this.#session.postBulk(batch.part);
+    this.#posted = batch;
+    this.#filling = this.#spare;
+    this.#spare = batch;
+    this.#filling.file = this.#file;
+    this.#half = 1 - this.#half;
+    this.#spooled = 0;
+  }
+
+  /** Waits for keel's last batch. */
+  #take(): void {
+    const batch = this.#posted;
+    if (batch === undefined) return;
+    this.#posted = undefined;
+    const { failure } = this.#session.takeBulk();
+    if (failure !== undefined) throw failureOf(batch, failure.index, failure.errno);
+    batch.part.clear();
+    batch.ops.length = 0;
+    batch.starts.length = 0;
+  }
+
+  #encode(op: LayerOp, part: BulkPart): void {
+    const nr = this.#numbers;
+    switch (op.op) {
+      case "enter":
+        this.#openDirectory(part, op.path, D, this.#hasD);
+        this.#hasD = true;
+        return;
+      case "source":
+        this.#openDirectory(part, op.path, S, this.#hasS);
+        this.#hasS = true;
+        return;
+      case "mkdir":
+        part.begin(nr.mkdirat).register(0, D).pointer(1, part.string(op.name)).number(2, 0o700);
+        return;
+      case "create":
+        this.#openFile(part, op.name, C.O_WRONLY | C.O_CREAT | C.O_EXCL, op.mode);
+        return;
+      case "open":
+        this.#openFile(part, op.name, C.O_RDONLY | C.O_DIRECTORY, 0);
+        return;
+      case "write":
+        this.#write(part, op.data, op.offset);
+        return;
+      case "truncate":
+        part.begin(nr.ftruncate).register(0, F).number(1, op.size);
+        return;
+      case "fchown":
+        part.begin(nr.fchown).register(0, F).number(1, op.uid).number(2, op.gid);
+        return;
+      case "fchmod":
+        part.begin(nr.fchmod).register(0, F).number(1, op.mode);
+        return;
+      case "fsetxattr":
+        part.begin(nr.fsetxattr).register(0, F).pointer(1, part.string(op.name)).pointer(2, part.string(op.value)).number(3, op.value.length);
+        return;
+      case "futimens":
+        part.begin(nr.utimensat).register(0, F).number(1, 0).pointer(2, part.words(op.sec, op.nsec, op.sec, op.nsec)).number(3, 0);
+        return;
+      case "close":
+        part.begin(nr.close).register(0, F);
+        return;
+      case "symlink":
+        part.begin(nr.symlinkat).pointer(0, part.string(op.target)).register(1, D).pointer(2, part.string(op.name));
+        return;
+      case "link":
+        part.begin(nr.linkat).register(0, S).pointer(1, part.string(op.from)).register(2, D).pointer(3, part.string(op.name)).number(4, 0);
+        return;
+      case "mknod":
+        part.begin(nr.mknodat).register(0, D).pointer(1, part.string(op.name)).number(2, KINDS[op.kind] | op.mode).number(3, deviceNumber(op.major, op.minor));
+        return;
+      case "chown":
+        part.begin(nr.fchownat).register(0, D).pointer(1, part.string(op.name)).number(2, op.uid).number(3, op.gid).number(4, C.AT_SYMLINK_NOFOLLOW);
+        return;
+      case "chmod":
+        part.begin(nr.fchmodat).register(0, D).pointer(1, part.string(op.name)).number(2, op.mode);
+        return;
+      case "utimens":
+        part.begin(nr.utimensat).register(0, D).pointer(1, part.string(op.name)).pointer(2, part.words(op.sec, op.nsec, op.sec, op.nsec)).number(3, C.AT_SYMLINK_NOFOLLOW);
+        return;
+      case "unlink":
+        part.begin(nr.unlinkat).register(0, D).pointer(1, part.string(op.name)).number(2, 0);
+        return;
+      case "rmdir":
+        part.begin(nr.unlinkat).register(0, D).pointer(1, part.string(op.name)).number(2, C.AT_REMOVEDIR);
+        return;
+    }
+  }
+
+  #openDirectory(part: BulkPart, path: string, register: number, isOpen: boolean): void {
+    const nr = this.#numbers;
+    if (isOpen) part.begin(nr.close).register(0, register);
+    const how = part.words(C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0, RESOLVE);
+    part.begin(nr.openat2, register).number(0, ROOT).pointer(1, part.string(path === "" ? "." : path)).pointer(2, how).number(3, 24);
+  }
+
+  #openFile(part: BulkPart, name: string, flags: number, mode: number): void {
+    const how = part.words(flags | C.O_NOFOLLOW | C.O_CLOEXEC, mode, RESOLVE);
+    part.begin(this.#numbers.openat2, F).register(0, D).pointer(1, part.string(name)).pointer(2, how).number(3, 24);
+    this.#position = 0;
+    this.#file = name;
+  }
+
+  #write(part: BulkPart, data: Uint8Array, offset: number): void {
+    const nr = this.#numbers;
+    const { length } = data;
+    if (length <= INLINE_BYTES) {
+      part.begin(nr.pwrite64).register(0, F).pointer(1, part.bytes(data)).number(2, length).number(3, offset).expect(length);
+      return;
+    }
+    // The halves are apart by more than any batch can hold: the last chunk may be large.
+    const at = this.#half * SPOOL_HALF + this.#spooled;
+    for (let done = 0; done < length; ) done += writeSync(this.#spool, data, done, length - done, at + done);
+    this.#spooled += length;
+    if (this.#position !== offset) part.begin(nr.lseek).register(0, F).number(1, offset).number(2, 0);
+    part.begin(nr.sendfile).register(0, F).register(1, SPOOL).pointer(2, part.words(at)).number(3, length).expect(length);
+    this.#position = offset + length;
+  }
+}
+
+/** Address space only: pages exist as far as a batch reaches. */
+const SPOOL_HALF = 2 ** 40;
+
+type Numbers = Readonly<Record<(typeof CALLS)[number], number>>;
+const CALLS = [
+  "mkdirat", "openat2", "ftruncate", "fchown", "fchmod", "fsetxattr", "utimensat", "close", "symlinkat", "linkat", "mknodat", "fchownat", "fchmodat", "unlinkat", "pwrite64", "lseek", "sendfile",
+] as const;
+
+function syscallNumbers(): Numbers {
+  const arch = hostArch();
+  return Object.fromEntries(CALLS.map((name) => [name, syscallNumber(arch, name)])) as Numbers; // every name of the list
+}
+
+function emptyBatch(): Batch {
+  return { part: new BulkPart(), ops: [], starts: [], file: "" };
+}
+
+/** The dev_t that mknodat(2) takes: 32 bits, of which 12 are the major number (linux/kdev_t.h, new_encode_dev). */
+function deviceNumber(major: number, minor: number): number {
+  return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
+}
+
+/** The failure of call number `index`: of which op, on which file. */
+function failureOf(batch: Batch, index: number | undefined, errno: number): SampanError {
+  const at = batch.starts.findLastIndex((start) => start <= (index ?? -1));
+  const op = batch.ops[at];
+  const opened = batch.ops.slice(0, at + 1).findLast((earlier) => earlier.op === "create" || earlier.op === "open");
+  const name = op !== undefined && "name" in op && op.op !== "fsetxattr" ? op.name : op !== undefined && "path" in op ? op.path : opened !== undefined && "name" in opened ? opened.name : batch.file;
+  const code = errnoName(errno);
+  const isSpace = code === "ENOSPC" || code === "EDQUOT";
+  return new SampanError(isSpace ? "unavailable" : "internal", `Cannot unpack layer entry "${fromBytes(name as Parameters<typeof fromBytes>[0]).slice(0, 200)}": ${op?.op ?? "keel"}: ${errnoText(errno)} (${code})`, { // of byte strings
+    code,
+    ...(isSpace ? { hint: "free some space, for instance with `sampan system prune`" } : {}),
+  });
+}

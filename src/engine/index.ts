@@ -10,6 +10,7 @@
 import type { Engine, OpenOptions } from "./api.ts";
 import { containersApi } from "./containers/api.ts";
 import { systemApi } from "./system/api.ts";
+import { networksApi } from "./network/api.ts";
 import { EngineContext } from "./context.ts";
 import { engineCommand, findKeel } from "./executor.ts";
 
@@ -22,6 +23,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   const context = new EngineContext({ ...options, keel: findKeel(options.state), command: engineCommand() });
   const engine = {
     containers: containersApi(context),
+    networks: networksApi(context),
     system: systemApi(context),
     [Symbol.asyncDispose]: async (): Promise<void> => { context[Symbol.dispose](); },
   };

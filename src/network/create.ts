@@ -94,11 +94,11 @@ export function validateNetworkCreate(request: NetworkCreateRequest, facts: Netw
   const problems: string[] = [];
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(request.name)) {
     problems.push(`invalid network name ${JSON.stringify(request.name)}: only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
-  } else if (facts.networks.some((n) => n.name === request.name) || request.name in PREDEFINED_NETWORKS || request.name === "default" || request.name === "container") {
+  } else if (facts.networks.some((n) => n.name === request.name) || Object.hasOwn(PREDEFINED_NETWORKS, request.name) || request.name === "default" || request.name === "container") {
     problems.push(`network with name ${request.name} already exists`);
   }
   if (request.driver !== "bridge") {
-    problems.push(`could not find plugin ${request.driver} in v1 plugin registry: plugin not found${request.driver in PREDEFINED_NETWORKS ? `; there is one "${request.driver}" network and it is there` : ""}`);
+    problems.push(`could not find plugin ${request.driver} in v1 plugin registry: plugin not found${Object.hasOwn(PREDEFINED_NETWORKS, request.driver) ? `; there is one "${request.driver}" network and it is there` : ""}`);
   }
   const options = readOptions(request, problems);
   if (options.bridge !== "" && (facts.interfaces.includes(options.bridge) || facts.networks.some((n) => n.bridge === options.bridge))) {

@@ -40,7 +40,8 @@ export async function runTool(context: EngineContext, path: string, args: readon
     for (let i = 0; i < 3; i++) fds.push(scratch(context));
     const [stdin = 0, stdout = 1, stderr = 2] = fds;
     // At offset 0: the position, which the program shares, stays at the beginning.
-    if (input !== "") writeSync(stdin, Buffer.from(input), 0, null, 0);
+    const bytes = Buffer.from(input);
+    if (bytes.length > 0) writeSync(stdin, bytes, 0, bytes.length, 0);
     const child = await spawnProcess(path, args, { stdio: [stdin, stdout, stderr], env: { PATH: TOOL_DIRECTORIES.join(":"), LC_ALL: "C" } });
     const code = await child.exited;
     return { code, stdout: readAll(stdout), stderr: readAll(stderr) };

@@ -445,7 +445,7 @@ __attribute__((noreturn)) static void monitor(const struct monitor *given) {
     if (fired(w_in)) flush_input();
     if (fired(w_health)) health_read();
     for (int k = 0; k < 2; k++)
-      if (fired(w_out[k]) && !read_output(k) && polls[w_out[k]].revents == POLLHUP_ && !ended) {
+      if (fired(w_out[k]) && !read_output(k) && config.out[k] >= 0 && polls[w_out[k]].revents == POLLHUP_ && !ended) {
         struct timespec_ nap = {0, 10000000}; /* a hung-up pty is always ready: look again a little later */
         SYS(__NR_nanosleep, &nap, 0);
       }

@@ -10,14 +10,17 @@ import { Block } from "./model.ts";
  * The layout of native/keel/plan.h, in 32-bit words. This runs once in a program that has just started, before any of it
  * is compiled: words stored into a typed array are the cheapest thing there is.
  */
-const HEADER_WORDS = 16;
-const INSTRUCTION_WORDS = 24;
+export const HEADER_SIZE = 64;
+export const INSTRUCTION_SIZE = 96;
+export const MAGIC = 0x314e4c504c45454bn;
+const HEADER_WORDS = HEADER_SIZE / 4;
+const INSTRUCTION_WORDS = INSTRUCTION_SIZE / 4;
 const MAGIC_LOW = 0x4c45454b;
 const MAGIC_HIGH = 0x314e4c50;
 const PATCHES: Readonly<Record<string, number>> = { u32: 4, u64: 8, decimal: 10, padded: 11 };
 /** Positions within an instruction. */
 const Word = { head: 0, nr: 1, kinds: 2, condition: 4, conditionValue: 6, expect: 8, tolerate: 10, args: 12 };
-const Kind = { imm: 0, data: 1, result: 2, load32: 3, out: 4, register: 5 };
+export const Kind = { imm: 0, data: 1, result: 2, load32: 3, out: 4, register: 5 };
 
 function opNumber(op: Op): number {
   switch (op) {
@@ -160,7 +163,7 @@ class Writer {
 }
 
 /** The binary form of a plan for keel on `arch`. A pure function of the plan. */
-export function encodePlan(plan: Plan, arch: Arch): Uint8Array {
+export function encodePlan(plan: Plan, arch: Arch): Buffer {
   const outer = plan.outer.calls.length;
   const count = outer + plan.inner.calls.length;
   const writer = new Writer(count, outer, arch);
@@ -180,7 +183,7 @@ export function encodePlan(plan: Plan, arch: Arch): Uint8Array {
     data.relocations.length, dataAt * 4, data.size, plan.outSize, plan.keepBelow]);
   whole.set(words, HEADER_WORDS);
   whole.set(data.relocations, relocs);
-  const bytes = new Uint8Array(whole.buffer, 0, size);
+  const bytes = Buffer.from(whole.buffer, 0, size);
   bytes.set(data.bytes.subarray(0, data.size), dataAt * 4);
   return bytes;
 }

@@ -1,3 +1,4 @@
+// @ts-expect-error: the bundler makes this the path of the embedded file; TypeScript has no name for a file without an ending
 import keelPath from "../dist/keel" with { type: "file" };
 import { main } from "../src/cli/main.ts";
 import { processIo } from "../src/cli/process-io.ts";

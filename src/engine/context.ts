@@ -7,6 +7,7 @@ import type { HostFacts } from "../runtime/index.ts";
 import type { StateStore } from "../storage/state/index.ts";
 import { openState } from "../storage/state/index.ts";
 import { readCgroupHost } from "../runtime/cgroups/index.ts";
+import { findKeel } from "./executor.ts";
 import type { Paths } from "./paths.ts";
 import { pathsOf } from "./paths.ts";
 import { seccompFor } from "./seccomp.ts";
@@ -17,8 +18,6 @@ export interface EngineOptions {
   readonly root: string;
   /** Run state, gone after a reboot. */
   readonly state: string;
-  /** The executor. */
-  readonly keel: string;
   /** argv by which a `sampan` program is started to finish a container when nobody waits for it. */
   readonly command: readonly string[];
 }
@@ -31,6 +30,7 @@ export class EngineContext implements Disposable {
   #cgroups: CgroupHost | undefined;
   #kernel: string | undefined;
   #bootId: string | undefined;
+  #keel: string | undefined;
 
   constructor(options: EngineOptions) {
     this.options = options;
@@ -44,6 +44,11 @@ export class EngineContext implements Disposable {
       this.#store = openState(this.paths.database);
     }
     return this.#store;
+  }
+
+  /** The executor. */
+  get keel(): string {
+    return (this.#keel ??= findKeel(this.paths.state));
   }
 
   get cgroups(): CgroupHost {

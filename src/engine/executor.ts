@@ -1,6 +1,4 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { SampanError } from "../base/errors.ts";
 
 /** What the compiled executable carries in itself; undefined when run from sources or as a library. */
@@ -32,17 +30,20 @@ export function findKeel(state: string): string {
     }
     return path;
   }
-  const here = dirname(fileURLToPath(import.meta.url));
-  for (const candidate of [process.env.SAMPAN_KEEL, join(here, "../keel"), join(here, "../../dist/keel")])
-    if (candidate !== undefined && existsSync(candidate)) return candidate;
+  const found = firstThere(process.env.SAMPAN_KEEL, "../keel", "../../dist/keel");
+  if (found !== undefined) return found;
   throw new SampanError("unavailable", "Cannot find keel, the executor", { hint: "Build it with: npm run build" });
 }
 
 /** argv that starts a `sampan` like this one: the executable itself, or the interpreter with its script. */
 export function engineCommand(): string[] {
   if (globalThis.sampanEmbedded) return [process.execPath];
-  const here = dirname(fileURLToPath(import.meta.url));
-  for (const candidate of [process.env.SAMPAN_COMMAND, join(here, "../sampan"), join(here, "../../dist/sampan")])
-    if (candidate !== undefined && existsSync(candidate)) return [candidate];
-  return [];
+  const found = firstThere(process.env.SAMPAN_COMMAND, "../sampan", "../../dist/sampan");
+  return found === undefined ? [] : [found];
+}
+
+/** The first file that is there: one that was named, then places beside this module. */
+function firstThere(named: string | undefined, ...beside: readonly string[]): string | undefined {
+  const candidates = beside.map((path) => decodeURIComponent(new URL(path, import.meta.url).pathname));
+  return [...(named === undefined ? [] : [named]), ...candidates].find((path) => existsSync(path));
 }

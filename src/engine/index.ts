@@ -12,7 +12,7 @@ import { containersApi } from "./containers/api.ts";
 import { systemApi } from "./system/api.ts";
 import { networksApi } from "./network/api.ts";
 import { EngineContext } from "./context.ts";
-import { engineCommand, findKeel } from "./executor.ts";
+import { engineCommand } from "./executor.ts";
 
 export type * from "./api.ts";
 export type * from "./request.ts";
@@ -20,7 +20,7 @@ export { emptyRunRequest } from "./request.ts";
 
 /** Opens the engine on a store and a run state. Nothing is read or made before the first use. Dispose of it at the end. */
 export async function openEngine(options: OpenOptions): Promise<Engine> {
-  const context = new EngineContext({ ...options, keel: findKeel(options.state), command: engineCommand() });
+  const context = new EngineContext({ ...options, command: engineCommand() });
   const engine = {
     containers: containersApi(context),
     networks: networksApi(context),

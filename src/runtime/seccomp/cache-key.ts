@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Arch } from "../../linux/arch.ts";
 import { capabilityMask } from "../../linux/capabilities.ts";
 import type { DefaultProfileOptions } from "./default-profile.ts";
@@ -31,5 +30,5 @@ export function seccompCacheKey({ profileJson, arch, capabilities, kernelVersion
   }
   // A profile may ask for any kernel version in its minKernel.
   const [kernel = "unknown"] = /^\d+\.\d+/.exec(kernelVersion ?? "") ?? [];
-  return `${start}-${kernel}-${createHash("sha256").update(profileJson).digest("hex")}`;
+  return `${start}-${kernel}-${process.getBuiltinModule("node:crypto").createHash("sha256").update(profileJson).digest("hex")}`;
 }

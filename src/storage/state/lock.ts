@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { SampanError } from "../../base/errors.ts";
 import { connect } from "./sqlite.ts";
 import { isSqlite } from "./sqlite-errors.ts";
@@ -19,7 +18,7 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
     const until = performance.now() + WAIT_MS;
     while (!begin(connection)) {
       if (performance.now() > until) throw new SampanError("unavailable", `Cannot lock "${path}": somebody has had it for over a minute`, { hint: `See who: fuser -v ${path}` });
-      await sleep(2 + Math.random() * 3);
+      await new Promise((resolve) => setTimeout(resolve, 2 + Math.random() * 3));
     }
     return await work();
   } finally {

@@ -20,6 +20,12 @@ export function commandTable(): readonly CommandEntry[] {
   return [
     entry("run, container run", "Make a container from an image and run a command in it", () => import("./container/run.ts")),
     entry("exec, container exec", "Run a command in a running container", () => import("./container/exec.ts")),
+    entry("cp, container cp", "Copy files between a container and this machine", () => import("./container/cp.ts")),
+    entry("diff, container diff", "List what a container has added (A), changed (C) and deleted (D)", () => import("./container/diff.ts")),
+    entry("export, container export", "Write a container's root filesystem as a tar archive", () => import("./container/export.ts")),
+    entry("top, container top", "List the processes of a container", () => import("./container/top.ts")),
+    entry("stats, container stats", "Show what containers use of CPU, memory, network and disks, live", () => import("./container/stats.ts")),
+    entry("update, container update", "Change the limits or the restart policy of containers, while they run", () => import("./container/update.ts")),
     entry("logs, container logs", "Print what a container has written", () => import("./container/logs.ts")),
     entry("create, container create", "Make a container without starting it", () => import("./container/create.ts")),
     entry("start, container start", "Start containers that do not run", () => import("./container/start.ts")),

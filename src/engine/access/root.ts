@@ -1,4 +1,4 @@
-import { closeSync, constants, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, mkdirSync, openSync } from "node:fs";
 import { SampanError } from "../../base/errors.ts";
 import * as C from "../../linux/constants.ts";
 import { errnoName } from "../../linux/errno.ts";
@@ -39,8 +39,7 @@ export class RootAccess implements Disposable {
     const found = this.helper.resolve(path, C.O_PATH | flags);
     if ("errno" in found) return { errno: errnoName(found.errno) };
     try {
-      // Opened again through keel's own descriptor, for reading: O_NONBLOCK so that a FIFO does not make us wait.
-      return { fd: openSync(`/proc/${this.#session.pid}/fd/${found.descriptor}`, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY) };
+      return { fd: openFound(`/proc/${this.#session.pid}/fd/${found.descriptor}`) };
     } finally {
       found.close();
     }
@@ -59,6 +58,18 @@ export class RootAccess implements Disposable {
   }
 }
 
+/** Opens a file that was found for reading; one that opening does something to (a device, a FIFO) only as a place (O_PATH). */
+export function openFound(path: string): number {
+  const place = openSync(path, C.O_PATH);
+  const stat = fstatSync(place);
+  if (!stat.isFile() && !stat.isDirectory()) return place;
+  try {
+    return openSync(`/proc/self/fd/${place}`, constants.O_RDONLY | constants.O_NOCTTY);
+  } finally {
+    closeSync(place);
+  }
+}
+
 /**
  * Opens a container's root filesystem. That of a running one is entered through its first process; that of a stopped one
  * is mounted in a mount namespace of the helper's own, so that the host's mount table never shows it. Nothing of the
@@ -68,7 +79,7 @@ export async function openRootAccess(context: EngineContext, record: ContainerRe
   const { process: first } = livenessOf(context, record);
   const directory = first && openProcess(first);
   const paths = containerPaths(context.paths, record.id);
-  const session = await Session.open({ keel: context.options.keel, directory: context.paths.state, inherit: directory === undefined ? [] : [directory] });
+  const session = await Session.open({ keel: context.keel, directory: context.paths.state, inherit: directory === undefined ? [] : [directory] });
   try {
     const part = new Part();
     const { line } = part;
@@ -88,7 +99,7 @@ export async function openRootAccess(context: EngineContext, record: ContainerRe
 
 /** A helper without a container, for files of the host. */
 export async function openHostAccess(context: EngineContext): Promise<RootAccess> {
-  const session = await Session.open({ keel: context.options.keel, directory: context.paths.state });
+  const session = await Session.open({ keel: context.keel, directory: context.paths.state });
   const part = new Part();
   part.line.call("openat", [C.AT_FDCWD, "/", C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what: "open the root", register: ROOT_REGISTER });
   part.line.call("chdir", [`/proc/${process.pid}/fd`], { what: "enter the engine's descriptors", why: "places are told by descriptor and name" });

@@ -113,18 +113,30 @@ function describe(place: Place, path: ByteString, stat: BigIntStats, xattrs: Rea
     major: (device >>> 8) & 0xfff, minor: (device & 0xff) | ((device >>> 12) & 0xfff00),
     target: (type === "symlink" ? readlinkSync(pathIn(place), { encoding: "buffer" }).toString("latin1") : "") as ByteString, // latin1, as above
     xattrs, ...(type !== "directory" && stat.nlink > 1n ? { inode: `${stat.dev}:${stat.ino}` } : {}),
-    open: () => contentOf(place, path, stat),
+    open: () => contentOf(() => openSame(place, path, stat), Number(stat.size)),
   };
 }
 
-/** Exactly as many bytes as was said: what has grown since is cut off, what has shrunk is filled up with zeros. */
-async function* contentOf(place: Place, path: ByteString, stat: BigIntStats): AsyncGenerator<Uint8Array> {
+/** A regular file that is open already, under a name of the caller's choice. */
+export function entryOfFile(fd: number, path: ByteString): TreeEntry {
+  const stat = fstatSync(fd, { bigint: true });
+  const place = { directory: fd, name: "" as ByteString }; // never used as a place: a regular file has no target
+  return { ...describe(place, path, stat, new Map()), inode: undefined, open: () => contentOf(() => openSync(`/proc/self/fd/${fd}`, "r"), Number(stat.size)) };
+}
+
+function openSame(place: Place, path: ByteString, stat: BigIntStats): number {
   const fd = openSync(pathIn(place), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY);
+  const now = fstatSync(fd, { bigint: true });
+  if (now.ino === stat.ino && now.dev === stat.dev) return fd;
+  closeSync(fd);
+  throw new SampanError("conflict", `Cannot read file "${fromBytes(path)}": it was replaced while it was read`);
+}
+
+/** Exactly as many bytes as was said: what has grown since is cut off, what has shrunk is filled up with zeros. */
+async function* contentOf(open: () => number, size: number): AsyncGenerator<Uint8Array> {
+  const fd = open();
   try {
-    const now = fstatSync(fd, { bigint: true });
-    if (now.ino !== stat.ino || now.dev !== stat.dev)
-      throw new SampanError("conflict", `Cannot read file "${fromBytes(path)}": it was replaced while it was read`);
-    for (let left = Number(stat.size); left > 0; ) {
+    for (let left = size; left > 0; ) {
       const buffer = Buffer.allocUnsafe(Math.min(CHUNK, left));
       const read = readSync(fd, buffer, 0, buffer.length, null);
       if (read === 0) buffer.fill(0);

@@ -69,6 +69,28 @@ export function containersApi(context: EngineContext): Partial<Containers> & Pic
       const { execInContainer } = await import("./exec.ts");
       return execInContainer(context, name, request, options);
     },
+    async update(name, request, options) {
+      const { updateContainer } = await import("./update.ts");
+      return updateContainer(context, name, request, options);
+    },
+    async top(name, psArguments, options) {
+      const { topContainer } = await import("./top.ts");
+      return topContainer(context, name, psArguments, options);
+    },
+    stats: (names, options) => deferredIterable(async () => (await import("./stats.ts")).statsOf(context, names, options)),
+    async copyFrom(name, path, target, options) {
+      const { copyFrom } = await import("./copy.ts");
+      return copyFrom(context, name, path, target, options);
+    },
+    async copyTo(name, source, path, options) {
+      const { copyTo } = await import("./copy.ts");
+      return copyTo(context, name, source, path, options);
+    },
+    async diff(name, options) {
+      const { diffContainer } = await import("./diff.ts");
+      return diffContainer(context, name, options);
+    },
+    export: (name, options) => deferredIterable(async () => (await import("./export.ts")).exportContainer(context, name, options)),
     logs: (name, options) => deferredIterable(async () => (await import("./logs.ts")).readLogs(context, name, options)),
   };
 }

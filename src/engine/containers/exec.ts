@@ -4,6 +4,7 @@ import { createId } from "../../base/ids.ts";
 import type { Plan, Report } from "../../plan/index.ts";
 import { planFailure, startPlan } from "../../plan/index.ts";
 import { compileExec } from "../../runtime/exec.ts";
+import type { CgroupJoin } from "../../runtime/cgroups/index.ts";
 import type { MonitorPlan } from "../../runtime/index.ts";
 import type { ContainerRecord } from "../../storage/state/index.ts";
 import type { ExecOptions, ExecRequest, SessionResult, Streams } from "../api.ts";
@@ -14,10 +15,10 @@ import { openProcess, processAt } from "../processes.ts";
 import { capabilitiesOf, securityOptions } from "../spec/security.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import { execProcess } from "./exec-process.ts";
+import { cgroupPathsOf } from "./groups.ts";
 import { livenessOf } from "./liveness.ts";
 import { nowNs } from "./record.ts";
 import { forwardSignals } from "./signals.ts";
-import { cgroupPlanOf } from "./start.ts";
 
 const DEFAULT_DETACH_KEYS = new Uint8Array([16, 17]); // ctrl-p, ctrl-q
 
@@ -35,7 +36,7 @@ export async function execInContainer(context: EngineContext, name: string, requ
     const monitor = monitored ? await monitorPlan(request, options, streams) : undefined;
     const seccomp = await context.seccomp(securityOptions(stored.request).seccomp, capabilitiesOf(stored.request));
     const plan = compileExec({
-      name: record.name, process: process_, target: 3, userNamespace: false, cgroup: cgroupPlanOf(context, stored)?.join ?? { v1TaskFiles: [] },
+      name: record.name, process: process_, target: 3, userNamespace: false, cgroup: joinOf(context, record),
       host: { lastCapability: context.hostFacts([]).lastCapability }, ...(seccomp ? { seccomp } : {}), ...(monitor ? { monitor } : {}),
     });
     return await runExec(context, record, request, plan, streams, directory);
@@ -53,7 +54,7 @@ async function runExec(context: EngineContext, record: ContainerRecord, request:
     context.store.events.append({ timeNs: nowNs(), type: "container", action, actorId: record.id, attributes: { ...attributes, ...more } });
   };
   const running = await startPlan(plan, {
-    keel: context.options.keel, directory: containerPaths(context.paths, record.id).run, inherit: [directory],
+    keel: context.keel, directory: containerPaths(context.paths, record.id).run, inherit: [directory],
     stdio: [streams.stdin ?? "ignore", streams.stdout ?? "ignore", streams.stderr ?? "ignore"],
   });
   // Written while keel is at work: the command does not wait for the store.
@@ -81,6 +82,12 @@ async function runExec(context: EngineContext, record: ContainerRecord, request:
   if (failure) throw failure;
   if (report.state !== "exited") throw new SampanError("internal", `Cannot follow the command in container "${record.name}": its monitor ended with code ${code}`, { exitCode: 126 });
   return { exitCode: report.status, detached: false };
+}
+
+/** The container's groups, as they were recorded when they were made. */
+function joinOf(context: EngineContext, record: ContainerRecord): CgroupJoin {
+  const { directories, unified } = cgroupPathsOf(context, record.id);
+  return { v1TaskFiles: directories.filter((directory) => directory !== unified).map((directory) => `${directory}/tasks`), ...(unified === undefined ? {} : { v2Directory: unified }) };
 }
 
 /** /proc/PID of the container's first process, or Docker's words for why there is none. The caller closes it. */

@@ -1,0 +1,59 @@
+import { SampanError } from "../../base/errors.ts";
+import { applyUpdate } from "../../runtime/cgroups/operations.ts";
+import type { Cancellable, UpdateRequest } from "../api.ts";
+import type { EngineContext } from "../context.ts";
+import { requireRoot } from "../context.ts";
+import type { ResourceRequest } from "../request.ts";
+import { ociResources } from "../spec/resources.ts";
+import type { StoredConfig } from "../spec/stored.ts";
+import { cgroupPathsOf } from "./groups.ts";
+import { processOf } from "./liveness.ts";
+import { nowNs } from "./record.ts";
+import { cgroupPath, cgroupPlanOf } from "./start.ts";
+
+/**
+ * Changes limits and restart policy. Of a running container the kernel takes the limits first, all of them or none; only
+ * then are they kept, so that what is stored is what was in force.
+ */
+export async function updateContainer(context: EngineContext, name: string, request: UpdateRequest, _options: Cancellable): Promise<{ readonly warnings: readonly string[] }> {
+  requireRoot();
+  const record = context.store.containers.find(name);
+  if (request.restart && request.restart.name !== "no" && record.autoRemove)
+    throw new SampanError("conflict", "Restart policy cannot be updated because AutoRemove is enabled for the container");
+  if (record.status === "removing" || record.status === "dead")
+    throw new SampanError("wrong-state", `Container is marked for removal and cannot be "update".`);
+  // Written by `reserve` from a StoredConfig.
+  const stored = JSON.parse(context.store.containers.config(record.id)) as StoredConfig;
+  const given = Object.fromEntries(Object.entries(request.resources).filter(([, value]) => value !== undefined)) as ResourceRequest; // the same, less what was not given
+  const updated: StoredConfig = {
+    ...stored,
+    request: { ...stored.request, resources: merge(stored.request.resources, given), ...(request.restart ? { restart: request.restart } : {}) },
+  };
+  const running = processOf(context, record) !== undefined;
+  if (Object.keys(given).length > 0) {
+    const groups = cgroupPathsOf(context, record.id);
+    if (running && groups.directories.length > 0) {
+      const { devices: _devices, ...resources } = ociResources(given, false, []);
+      const after = applyUpdate(resources, context.cgroups, cgroupPath(stored), groups);
+      const added = after.directories.filter((directory) => !groups.directories.includes(directory));
+      if (added.length > 0) context.store.resources.record(added.map((key) => ({ kind: "cgroup" as const, key, lifetime: "run" as const, containerId: record.id })), Date.now());
+    } else if (running) throw new SampanError("unsupported", `Cannot update container "${record.name}": this host has no control groups`);
+    else cgroupPlanOf(context, updated); // refuses what a start would refuse
+  }
+  context.store.transaction(() => {
+    context.store.containers.setConfig(record.id, JSON.stringify(updated));
+    if (request.restart) context.store.containers.update(record.id, { restartPolicy: request.restart.name, restartMaxRetries: request.restart.maximumRetryCount });
+    context.store.events.append({ timeNs: nowNs(), type: "container", action: "update", actorId: record.id, attributes: { ...record.labels, image: record.imageReference, name: record.name } });
+  });
+  return { warnings: [] };
+}
+
+/** What was given goes over what was there; one way to say how much CPU takes the place of the other. */
+function merge(before: ResourceRequest, given: ResourceRequest): ResourceRequest {
+  const merged = { ...before, ...given };
+  if (given.nanoCpus) {
+    delete merged.cpuQuotaUs;
+    delete merged.cpuPeriodUs;
+  } else if (given.cpuQuotaUs || given.cpuPeriodUs) delete merged.nanoCpus;
+  return merged;
+}

@@ -11,6 +11,7 @@ import type { Engine, OpenOptions } from "./api.ts";
 import { containersApi } from "./containers/api.ts";
 import { systemApi } from "./system/api.ts";
 import { networksApi } from "./network/api.ts";
+import { volumesApi } from "./volumes/index.ts";
 import { EngineContext } from "./context.ts";
 import { engineCommand } from "./executor.ts";
 
@@ -24,6 +25,7 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   const engine = {
     containers: containersApi(context),
     networks: networksApi(context),
+    volumes: volumesApi(context),
     system: systemApi(context),
     [Symbol.asyncDispose]: async (): Promise<void> => { context[Symbol.dispose](); },
   };

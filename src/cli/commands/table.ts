@@ -49,8 +49,15 @@ export function commandTable(): readonly CommandEntry[] {
     entry("network connect", "Connect a container to a network", () => import("./network/connect.ts")),
     entry("network disconnect", "Disconnect a container from a network", () => import("./network/disconnect.ts")),
     entry("network reload", "Write the packet filter's rules anew, after somebody flushed them", () => import("./network/reload.ts")),
+    entry("volume create", "Make a volume", () => import("./volume/create.ts")),
+    entry("volume ls, volume list", "List volumes", () => import("./volume/ls.ts")),
+    entry("volume inspect", "Print everything about volumes", () => import("./volume/inspect.ts")),
+    entry("volume rm, volume remove", "Remove volumes that no container uses", () => import("./volume/rm.ts")),
+    entry("volume prune", "Remove all volumes that no container uses", () => import("./volume/prune.ts")),
     entry("system boot", "Start the containers that should run after a reboot", () => import("./system/boot.ts")),
     entry("system finish", "End a container that has ended, or start one whose restart is due", () => import("./system/finish.ts"), true),
+    entry("explain", "Print every system call that a container would be made of", () => import("./container/explain.ts")),
+    entry("trace", "Run a container and print how long each of its system calls took", () => import("./container/trace.ts")),
     entry("version", "Print the version", () => import("./system/version.ts")),
   ];
 }

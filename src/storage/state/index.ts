@@ -12,6 +12,7 @@
  * Lifecycle: `openState` → `reserveRun` (status "creating") → `containers.transition` to "running" → `finishRun`.
  */
 export { openState } from "./open.ts";
+export { copyState } from "./copy.ts";
 export type { StateStore } from "./store.ts";
 export type { TransactionOptions } from "./database.ts";
 export { reserveRun, finishRun, forgetContainer, type Reservation, type Ending } from "./lifecycle.ts";

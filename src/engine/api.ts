@@ -84,9 +84,18 @@ export interface RunOptions extends WithProgress {
   readonly streams: Streams;
 }
 
+export type ExplainOptions = Cancellable;
+
+/** Every call that a container would be made of, grouped by stage. */
+export interface ExplainResult {
+  /** Each with its arguments, flags by name, its man page and its reason, in lines of at most `columns` characters. */
+  text(options: { readonly columns: number; readonly colors?: boolean }): string;
+  toJSON(): unknown;
+}
+
 export interface TraceResult extends RunResult {
   /** Microseconds per call with a bar beside each. */
-  text(options: { readonly columns: number }): string;
+  text(options: { readonly columns: number; readonly colors?: boolean }): string;
   /** A self-contained page with the calls as a waterfall. */
   html(): string;
   toJSON(): unknown;
@@ -198,8 +207,8 @@ export interface Containers {
   create(request: RunRequest, options: WithProgress): Promise<CreatedContainer>;
   /** Creates and starts; unless `detach` was asked for, waits for the end, and with `remove` removes. */
   run(request: RunRequest, options: RunOptions): Promise<RunResult>;
-  /** The plan that `run` would carry out, as text, with nothing made. */
-  explain(request: RunRequest, options: Cancellable): Promise<string>;
+  /** The plan that `run` would carry out, with nothing made; needs no root. */
+  explain(request: RunRequest, options: ExplainOptions): Promise<ExplainResult>;
   trace(request: RunRequest, options: RunOptions): Promise<TraceResult>;
   start(name: string, options: Cancellable): Promise<void>;
   /** Starts and stays attached until it ends. */

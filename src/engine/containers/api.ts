@@ -9,6 +9,14 @@ export function containersApi(context: EngineContext): Partial<Containers> & Pic
       const { runContainer } = await import("./run.ts");
       return runContainer(context, request, options);
     },
+    async explain(request, options) {
+      const { explainRun } = await import("./explain.ts");
+      return explainRun(context, request, options);
+    },
+    async trace(request, options) {
+      const { traceRun } = await import("./trace.ts");
+      return traceRun(context, request, options);
+    },
     async create(request, options) {
       const { createContainer } = await import("./run.ts");
       return createContainer(context, request, options);

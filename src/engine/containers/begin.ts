@@ -1,3 +1,4 @@
+import { rmSync } from "node:fs";
 import { SampanError } from "../../base/errors.ts";
 import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
 import type { ContainerFields, ContainerRecord, ContainerStatus } from "../../storage/state/index.ts";
@@ -37,6 +38,9 @@ async function begin(context: EngineContext, record: ContainerRecord, from: read
   const stored = storedConfigOf(context, record);
   const cgroup = cgroupPlanOf(context, stored);
   const network = await prepareNetwork(context, stored);
+  // With --rm the layer is mounted "volatile", and the kernel refuses it a second time until somebody vouches for its being whole
+  // (overlayfs.rst): within one boot it is.
+  if (stored.request.remove) rmSync(`${containerPaths(context.paths, record.id).work}/work/incompat`, { recursive: true, force: true });
   const { store } = context;
   const began = store.transaction(() => {
     const { moved, container } = store.containers.transition(record.id, from, "creating", { revision: record.revision, fields: { ...ownerFields(context), error: "", ...fields } });

@@ -21,6 +21,8 @@ export interface EndedRun {
   readonly failedStart: boolean;
   /** The program ran, and nobody has said so yet. */
   readonly startedMs?: number | undefined;
+  /** The machine went down with it: `system boot` decides whether it runs again. */
+  readonly byReboot?: boolean;
 }
 
 /** States in which a run may be there to be ended. */
@@ -44,17 +46,21 @@ export function claimEnd(context: EngineContext, record: ContainerRecord, revisi
 export async function finishContainer(context: EngineContext, claimed: ContainerRecord, ended: EndedRun): Promise<ContainerRecord | undefined> {
   const { id } = claimed;
   try {
-    const left = await leaveNetworks(context, claimed);
+    // The packet filter takes its time to let go of a port (an RCU grace period): meanwhile the rest is removed.
+    const leaving = leaveNetworks(context, claimed);
+    leaving.catch(() => undefined);
     const oom = await removeRunParts(context, claimed);
+    const left = await leaving;
     // A run that never began does not count: its record reads as before, with the reason.
     const startedMs = ended.startedMs ?? claimed.startedMs;
-    const restart = !ended.failedStart && !claimed.autoRemove && shouldRestart(claimed, ended.exitCode);
+    const restart = !ended.failedStart && ended.byReboot !== true && !claimed.autoRemove && shouldRestart(claimed, ended.exitCode);
     const delayMs = restart ? backoffMs({ ...claimed, startedMs }, ended.finishedMs) : 0;
     if (claimed.autoRemove) {
       const { removeContainerFiles } = await import("./remove-files.ts");
       await removeContainerFiles(context, claimed);
     }
     const volumes = claimed.autoRemove ? anonymousVolumes(context, claimed) : [];
+    const mounted = context.store.volumes.usedBy(id);
     finishRun(context.store, id, {
       fields: {
         ...(ended.failedStart ? {} : { startedMs }), finishedMs: ended.finishedMs, exitCode: ended.exitCode,
@@ -69,6 +75,7 @@ export async function finishContainer(context: EngineContext, claimed: Container
       timeNs: nowNs(),
     });
     left();
+    if (mounted.length > 0) await volumesUnmounted(context, claimed, mounted, ended.failedStart);
     if (volumes.length > 0) await removeVolumes(context, volumes);
   } catch (error) {
     // Let go of it, so that the next one who looks tries again.
@@ -103,4 +110,11 @@ export function anonymousVolumes(context: EngineContext, record: ContainerRecord
 async function removeVolumes(context: EngineContext, names: readonly string[]): Promise<void> {
   const { removeAnonymousVolumes } = await import("./remove-files.ts");
   removeAnonymousVolumes(context, names);
+}
+
+/** A run that failed may not have come as far as mounting them. */
+async function volumesUnmounted(context: EngineContext, { id }: ContainerRecord, uses: readonly { readonly volume: string }[], failedStart: boolean): Promise<void> {
+  if (failedStart) return;
+  const { appendUnmounts } = await import("../volumes/events.ts");
+  appendUnmounts(context, id, uses.map(({ volume }) => volume));
 }

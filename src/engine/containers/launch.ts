@@ -34,6 +34,7 @@ export async function launch(context: EngineContext, record: ContainerRecord, st
     const started = await startContainer(context, stored, cgroup, options);
     const undo = options.detached ? undefined : forwardSignals(started.running, { ...stored.request, sigProxy: options.sigProxy });
     if (!options.detached && (await untilStarted(started.running))) run.started();
+    if (!options.detached) loadEnd(stored);
     const { code, report } = await started.running.finished;
     undo?.();
     const failure = startFailure(stored, started.plan, report);
@@ -55,6 +56,12 @@ export async function launch(context: EngineContext, record: ContainerRecord, st
     if (!run.hasStarted) await run.end({ exitCode: exitCode === 125 ? 128 : exitCode, signal: 0, finishedMs: Date.now(), error: messageOf(error), failedStart: true });
     throw error;
   }
+}
+
+/** While the program runs there is time: what its end needs is loaded now, and not while somebody waits for the exit. */
+function loadEnd({ request }: StoredConfig): void {
+  void import("../../runtime/cgroups/operations.ts");
+  if (request.remove) void import("./remove-files.ts");
 }
 
 /** True when the program runs, false when all is over before anybody could see it run. */

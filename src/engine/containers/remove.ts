@@ -6,6 +6,7 @@ import type { EngineContext } from "../context.ts";
 import { leaveNetworks } from "../network/leave.ts";
 import type { ProcessRef } from "../processes.ts";
 import { isAlive } from "../processes.ts";
+import { appendUnmounts } from "../volumes/events.ts";
 import { signalProcess, sleep } from "./end.ts";
 import { anonymousVolumes, removeRunParts } from "./finish.ts";
 import { livenessOf, ownerFields } from "./liveness.ts";
@@ -58,11 +59,13 @@ async function remove(context: EngineContext, record: ContainerRecord, volumes: 
     await removeContainerFiles(context, record);
     const left = await leaveNetworks(context, record);
     const orphaned = volumes ? anonymousVolumes(context, record) : [];
+    const mounted = live.process === undefined ? [] : context.store.volumes.usedBy(id).map(({ volume }) => volume);
     forgetContainer(context.store, id, {
       timeNs: nowNs(), actions: [...(live.process === undefined ? [] : ["kill", "die"]), "destroy"],
       ...(live.process === undefined ? {} : { attributes: { exitCode: "137", signal: String(SIGKILL) } }),
     });
     left();
+    appendUnmounts(context, id, mounted);
     removeAnonymousVolumes(context, orphaned);
   } catch (error) {
     // Let go of it: the next `rm` tries again.

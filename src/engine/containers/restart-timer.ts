@@ -23,7 +23,7 @@ export async function armRestart(context: EngineContext, record: ContainerRecord
   }
   const delayMs = Math.max(0, (record.nextRestartMs ?? 0) - Date.now());
   const argv = [...command, "--root", context.paths.root, "--state", context.paths.state, "system", "finish", record.id];
-  const report = await runPlan(sleeper(delayMs, argv), { keel: context.options.keel, directory: context.paths.state, stdio: ["ignore", "ignore", "ignore"] });
+  const report = await runPlan(sleeper(delayMs, argv), { keel: context.keel, directory: context.paths.state, stdio: ["ignore", "ignore", "ignore"] });
   const owner = processAt(report.childPid);
   const { moved, container } = containers.transition(record.id, ["restarting"], "restarting", {
     revision: record.revision, fields: { monitorPid: report.childPid, monitorStartTime: owner?.startTime ?? 0, bootId: context.bootId },

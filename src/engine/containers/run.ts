@@ -1,13 +1,15 @@
 import { SampanError } from "../../base/errors.ts";
 import type { CreatedContainer, RunOptions, RunResult, WithProgress } from "../api.ts";
-import type { EngineContext } from "../context.ts";
+import type { ContainerId, EngineContext } from "../context.ts";
 import { requireRoot } from "../context.ts";
+import type { Reservation } from "../../storage/state/index.ts";
 import type { RunRequest } from "../request.ts";
 import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import { prepareNetwork, reserveNetwork } from "../network/for-start.ts";
 import type { Cidfile } from "./cidfile.ts";
 import { launch } from "./launch.ts";
+import type { LaunchOptions, Session } from "./launch.ts";
 import type { Prepared } from "./prepare.ts";
 import { prepare } from "./prepare.ts";
 import { reserve } from "./record.ts";
@@ -19,6 +21,12 @@ import { cgroupPlanOf } from "./start.ts";
  * later clean-up finds, whatever happens in between.
  */
 export async function runContainer(context: EngineContext, request: RunRequest, options: RunOptions): Promise<RunResult> {
+  const { started, id, exitCode, detached } = await runSession(context, request, options, {});
+  return { id, warnings: started.warnings, exitCode, detached };
+}
+
+/** The same, with what the plan was and how keel reports on it. */
+export async function runSession(context: EngineContext, request: RunRequest, options: RunOptions, more: Pick<LaunchOptions, "alter"> & { readonly trace?: boolean }): Promise<Session & { readonly id: ContainerId }> {
   requireRoot();
   checkRequest(request);
   const { stored: wanted, volumes } = await prepare(context, request);
@@ -29,11 +37,11 @@ export async function runContainer(context: EngineContext, request: RunRequest, 
   const { record, stored } = reserveWithId(context, wanted, cgroup, cidfile, {
     actions: detached ? ["create"] : ["create", "attach"], volumes: volumeUses(volumes), within: ({ id }) => { reserveNetwork(context, network, id); },
   });
-  const { started, ...session } = await launch(context, record, stored, cgroup, {
+  const session = await launch(context, record, stored, cgroup, {
     detached, streams: detached ? {} : options.streams, callerEnv: process.env, trace: false, sigProxy: request.sigProxy, network,
-    detachKeys: await detachKeysOf(request.detachKeys),
+    detachKeys: await detachKeysOf(request.detachKeys), ...more,
   });
-  return { id: stored.id, warnings: started.warnings, ...session };
+  return { ...session, id: stored.id };
 }
 
 /** Makes a container without starting it. */
@@ -49,6 +57,10 @@ export async function createContainer(context: EngineContext, request: RunReques
   const { record, stored } = reserveWithId(context, wanted, undefined, cidfile, { actions: ["create"], volumes: volumeUses(volumes) });
   const { makeContainerDirectories } = await import("./directories.ts");
   makeContainerDirectories(context, stored);
+  if (volumes.length > 0) {
+    const { readyVolumes } = await import("../volumes/ready.ts");
+    await readyVolumes(context, stored, { mounting: false });
+  }
   context.store.containers.transition(record.id, ["creating"], "created", { fields: { monitorPid: null, monitorStartTime: null } });
   return { id: stored.id, warnings: [] };
 }
@@ -58,8 +70,8 @@ function checkRequest({ remove, restart }: RunRequest): void {
   if (remove && restart.name !== "no") throw new SampanError("invalid", "conflicting options: cannot specify both --restart and --rm", { exitCode: 125 });
 }
 
-function volumeUses(volumes: Prepared["volumes"]): { name: string; target: string }[] {
-  return volumes.map(({ name, target }) => ({ name, target }));
+function volumeUses(volumes: Prepared["volumes"]): NonNullable<Reservation["volumes"]> {
+  return volumes.map(({ name, target, create }) => ({ name, target, create }));
 }
 
 /** `--cidfile`: refused where there is one already, and there before the container runs. */

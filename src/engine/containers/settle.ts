@@ -138,7 +138,7 @@ function endingOf(context: EngineContext, record: ContainerRecord, live: Livenes
   }
   if (record.bootId !== context.bootId) {
     const failedStart = record.status === "creating";
-    return { exitCode: failedStart ? 128 : 255, signal, finishedMs: bootedMs(record), error: failedStart ? "The machine was restarted while the container was being started" : "The machine was restarted while the container ran", failedStart };
+    return { exitCode: failedStart ? 128 : 255, signal, finishedMs: bootedMs(record), error: failedStart ? "The machine was restarted while the container was being started" : "The machine was restarted while the container ran", failedStart, byReboot: true };
   }
   if (record.status === "creating")
     return { exitCode: 128, signal, finishedMs: Date.now(), error: "Whoever was starting the container was killed before it began", failedStart: true };

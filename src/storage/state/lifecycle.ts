@@ -30,7 +30,8 @@ export function reserveRun(store: StateStore, wanted: Reservation): ContainerRec
     const { id } = container;
     if (wanted.resources !== undefined) store.resources.record(wanted.resources.map((resource) => ({ ...resource, containerId: id })), container.createdMs);
     for (const { name, target, create } of wanted.volumes ?? []) {
-      if (create !== undefined) store.volumes.create(create);
+      if (create !== undefined && store.volumes.create(create).created)
+        store.events.append({ timeNs: wanted.timeNs, type: "volume", action: "create", actorId: name, attributes: { driver: create.driver } });
       store.volumes.use(name, id, target);
     }
     if (wanted.ports !== undefined) store.ports.lease(wanted.ports.map((port) => ({ ...port, containerId: id })));

@@ -23,6 +23,8 @@ export interface StartOptions {
   readonly callerEnv: Readonly<Record<string, string | undefined>>;
   readonly trace: boolean;
   readonly detachKeys: Uint8Array;
+  /** For tests of what a failing call leaves behind: changes the plan before it is run. */
+  readonly alter?: (plan: Plan) => void;
 }
 
 /** Where the container's cgroup is in each hierarchy. */
@@ -148,6 +150,7 @@ export interface Started extends Launched {
 export async function startContainer(context: EngineContext, stored: StoredConfig, cgroup: CgroupPlan | undefined, options: StartOptions): Promise<Started> {
   const launched = await compileStart(context, stored, cgroup, options, true);
   const { stdin, stdout, stderr } = options.streams;
+  options.alter?.(launched.plan);
   const running = await startPlan(launched.plan, {
     keel: context.options.keel,
     directory: containerPaths(context.paths, stored.id).run,

@@ -74,7 +74,7 @@ function openSocket(line: Line, protocol: number, what: string): Call {
 }
 
 async function runSmall(context: EngineContext, plan: Plan, netns?: number): Promise<Report> {
-  const { keel, options: { state } } = context;
+  const { keel, paths: { state } } = context;
   mkdirSync(state, { recursive: true, mode: 0o700 });
   if (netns !== undefined) plan.keepBelow = INHERITED + 1;
   return runPlan(plan, { keel, directory: state, ...(netns === undefined ? {} : { inherit: [netns] }) });

@@ -22,6 +22,7 @@ export const command = defineCommand({
     const request = parseRunLine(args, path, io);
     const engine = await context.engine();
     const result = await engine.containers.trace(request, { streams: streamsOf(request.attach) });
+    for (const warning of result.warnings) io.err(`WARNING: ${warning}\n`);
     if (flags.html !== undefined) {
       const { writeFile } = await import("node:fs/promises");
       await writeFile(flags.html, result.html());
@@ -29,7 +30,10 @@ export const command = defineCommand({
     if (flags.json) {
       const { toJson } = await import("../../output/json.ts");
       io.out(`${toJson(result.toJSON(), "  ")}\n`);
-    } else if (flags.html === undefined) io.out(result.text({ columns: io.columns() }));
+    } else if (flags.html === undefined) {
+      const terminal = io.isTerminal(1);
+      io.out(result.text({ columns: terminal ? io.columns() : 120, colors: terminal && io.env["NO_COLOR"] === undefined }));
+    }
     return result.exitCode;
   },
 });

@@ -97,6 +97,8 @@ export interface Launch {
   readonly trace: boolean;
   /** Destinations of bind mounts whose source is not a directory: what is missing there is made as a file. */
   readonly fileMounts?: ReadonlySet<string>;
+  /** By destination: of a bind mount's source only this path beneath it is mounted, and no link on it leads out of the source. */
+  readonly subpaths?: ReadonlyMap<string, string>;
   /** Descriptors of user namespaces whose mapping a bind mount gets, as keel has them. */
   readonly idMappings?: ReadonlyMap<Mount, number>;
   /** Move the root over the old one instead of pivot_root(2). */

@@ -6,7 +6,7 @@ import * as C from "../linux/constants.ts";
 import type { MountOptions } from "../linux/mount-options.ts";
 import { parseMountOptions } from "../linux/mount-options.ts";
 import type { Context, Fd } from "./context.ts";
-import { makeInRoot } from "./resolve.ts";
+import { makeInRoot, openInRoot } from "./resolve.ts";
 
 /** `struct mount_attr` of mount_setattr(2). */
 export function setAttributes(
@@ -80,6 +80,15 @@ function naming(mount: Mount, context: Context): string {
 }
 
 /**
+ * Opens a path beneath a directory that containers write to: a link in it that leads out, absolute or by "..", is refused
+ * by the kernel (openat2(2), RESOLVE_BENEATH), and what was opened is what is mounted (CVE-2021-30465).
+ */
+function openBeneath(line: Line, root: string, path: string, what: string): Call {
+  const directory = line.call("openat", [C.AT_FDCWD, root, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what: `${what}: open "${root}"`, why: "the root that the path must stay beneath" });
+  return openInRoot(line, directory, path, { what: `${what}: open "${path}" of "${root}"`, why: "beneath that root, whatever its links say", resolve: C.RESOLVE_BENEATH });
+}
+
+/**
  * Copies of the trees that are bound into the container, taken while this process still sees the host's mounts, and
  * before everything is made private: a copy that shall go on receiving mounts from the host has to be its peer now.
  */
@@ -88,7 +97,9 @@ export function takeBindSources(context: Context, line: Line): Map<Mount, Call> 
   for (const mount of context.config.mounts ?? []) {
     if (!isBind(mount)) continue;
     const options = parseMountOptions(mount.options ?? []);
-    const tree = cloneTree(line, C.AT_FDCWD, mount.source ?? "", options.recursiveBind || !options.bind, {
+    const subpath = context.launch.subpaths?.get(mount.destination);
+    const from = subpath === undefined ? C.AT_FDCWD : openBeneath(line, mount.source ?? "", subpath, naming(mount, context));
+    const tree = cloneTree(line, from, subpath === undefined ? (mount.source ?? "") : "", options.recursiveBind || !options.bind, {
       what: `${naming(mount, context)}: bind "${mount.source ?? ""}"`,
       why: `a copy of the mount at ${mount.source ?? ""}`,
     });

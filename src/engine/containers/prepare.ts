@@ -2,6 +2,7 @@ import { existsSync, statSync } from "node:fs";
 import { ProblemsError, SampanError } from "../../base/errors.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import { createId } from "../../base/ids.ts";
+import type { VolumeRecord } from "../../storage/state/index.ts";
 import type { EngineContext } from "../context.ts";
 import type { RunRequest } from "../request.ts";
 import type { RunnableImage } from "../spec/image.ts";
@@ -49,9 +50,8 @@ export interface Prepared {
 export interface VolumeUse {
   readonly name: string;
   readonly target: string;
-  readonly anonymous: boolean;
-  readonly nocopy: boolean;
-  readonly subpath: string;
+  /** What it is made as where there is none of that name. */
+  readonly create: VolumeRecord;
 }
 
 /**
@@ -71,7 +71,7 @@ export async function prepare(context: EngineContext, request: RunRequest): Prom
   }
   if (needsVolumes) {
     const { planVolumes } = await import("../volumes/plan.ts");
-    const planned = planVolumes(context, request, image, mounts);
+    const planned = planVolumes(context, request, image, mounts, problems);
     mounts.push(...planned.mounts);
     volumes.push(...planned.volumes);
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { SampanError, errnoOf } from "../../base/errors.ts";
 import type { Plan, Report, Running } from "../../plan/index.ts";
 import { planFailure, startPlan } from "../../plan/index.ts";
@@ -9,7 +9,8 @@ import { compile } from "../../runtime/index.ts";
 import type { EngineContext } from "../context.ts";
 import type { ContainerPaths } from "../paths.ts";
 import { containerPaths } from "../paths.ts";
-import { networkForStart } from "../network/for-start.ts";
+import { joined, networkForStart } from "../network/for-start.ts";
+import type { NetworkStart, StartNetwork } from "../network/for-start.ts";
 import { ociResources } from "../spec/resources.ts";
 import { capabilitiesOf, securityOptions } from "../spec/security.ts";
 import { runtimeConfig } from "../spec/runtime-config.ts";
@@ -25,6 +26,8 @@ export interface StartOptions {
   readonly detachKeys: Uint8Array;
   /** For tests of what a failing call leaves behind: changes the plan before it is run. */
   readonly alter?: (plan: Plan) => void;
+  /** Prepared, and leased in the transaction that recorded the start. */
+  readonly network: NetworkStart;
 }
 
 /** Where the container's cgroup is in each hierarchy. */
@@ -40,14 +43,18 @@ export function cgroupPlanOf(context: EngineContext, stored: StoredConfig): Cgro
 }
 
 /** Directories and files of a start. Existing ones stay: a container that ran before has a layer with data in it. */
-function makeFiles(paths: ContainerPaths, stored: StoredConfig, network: { hosts: string; resolvConf: string }): void {
+function makeFiles(paths: ContainerPaths, stored: StoredConfig, network: StartNetwork): void {
   try {
     mkdirSync(paths.directory, { recursive: true, mode: 0o700 });
     if (stored.image.writableRoot === undefined)
       for (const directory of [paths.upper, paths.work]) makeDirectory(directory, 0o755);
     mkdirSync(paths.mountPoint, { recursive: true, mode: 0o700 });
-    writeFileSync(paths.hosts, network.hosts, { mode: 0o644 });
-    writeFileSync(paths.resolvConf, network.resolvConf, { mode: 0o644 });
+    for (const [path, text, shared] of [[paths.hosts, network.hosts, network.shared?.hosts], [paths.resolvConf, network.resolvConf, network.shared?.resolvConf]] as const) {
+      // A link to another container's file, of this run or of an earlier one, is not to be written through.
+      rmSync(path, { force: true });
+      if (shared === undefined) writeFileSync(path, text, { mode: 0o644 });
+      else linkSync(shared, path);
+    }
     writeFileSync(paths.hostname, `${stored.hostname}\n`, { mode: 0o644 });
   } catch (error) {
     const errno = errnoOf(error);
@@ -106,16 +113,23 @@ async function sharedNamespaces(context: EngineContext, stored: StoredConfig): P
   return namespacesOfContainers(context, stored);
 }
 
+function subpathsOf({ mounts }: StoredConfig): Pick<Launch, "subpaths"> {
+  const subpaths = new Map(mounts.flatMap(({ target, subpath }) => (subpath === undefined ? [] : [[target, subpath] as const])));
+  return subpaths.size === 0 ? {} : { subpaths };
+}
+
 export interface Launched {
   readonly plan: Plan;
   readonly launch: Launch;
   readonly warnings: readonly string[];
+  /** Resolves when the host is ready for the plan to run. */
+  readonly ready: Promise<void> | undefined;
 }
 
 /** Compiles the start of a container; makes nothing but files when `make` says so. */
 export async function compileStart(context: EngineContext, stored: StoredConfig, cgroup: CgroupPlan | undefined, options: StartOptions, make: boolean): Promise<Launched> {
   const paths = containerPaths(context.paths, stored.id);
-  const network = await networkForStart(context, stored);
+  const network = networkForStart(context, stored, options.network, make);
   if (make) makeFiles(paths, stored, network);
   const { image } = stored;
   const layers = image.writableRoot === undefined ? [paths.upper, ...image.lowers] : [image.writableRoot];
@@ -138,8 +152,9 @@ export async function compileStart(context: EngineContext, stored: StoredConfig,
     birth: { pidFile: paths.pidFile, monitorFile: paths.monitorFile },
     trace: options.trace,
     fileMounts: files,
+    ...subpathsOf(stored),
   };
-  return { plan: compile(launch), launch, warnings: network.warnings };
+  return { plan: compile(launch), launch, warnings: network.warnings, ready: network.ready };
 }
 
 export interface Started extends Launched {
@@ -148,14 +163,20 @@ export interface Started extends Launched {
 
 /** Makes the files, compiles, and hands the plan to keel. What fails inside the plan is in its report. */
 export async function startContainer(context: EngineContext, stored: StoredConfig, cgroup: CgroupPlan | undefined, options: StartOptions): Promise<Started> {
+  if (stored.mounts.some(({ type }) => type === "volume")) {
+    const { readyVolumes } = await import("../volumes/ready.ts");
+    await readyVolumes(context, stored, { mounting: true });
+  }
   const launched = await compileStart(context, stored, cgroup, options, true);
   const { stdin, stdout, stderr } = options.streams;
   options.alter?.(launched.plan);
+  await launched.ready;
   const running = await startPlan(launched.plan, {
-    keel: context.options.keel,
+    keel: context.keel,
     directory: containerPaths(context.paths, stored.id).run,
     stdio: [stdin ?? "ignore", stdout ?? "ignore", stderr ?? "ignore"],
   });
+  joined(context, options.network);
   return { ...launched, running };
 }
 

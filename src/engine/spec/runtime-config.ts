@@ -119,7 +119,7 @@ function addMounts(mounts: Mount[], { stored, paths }: ConfigContext): void {
   // What lies above is mounted first, and a mount of the person's takes the place of a default at the same path.
   for (const mount of [...targets.values()].sort((a, b) => depth(a.target) - depth(b.target))) {
     const at = mounts.findIndex(({ destination }) => destination === mount.target);
-    const entry: Mount = mount.type === "tmpfs"
+    const entry: Mount = mount.type === "tmpfs" || mount.filesystem === "tmpfs"
       ? { destination: mount.target, type: "tmpfs", source: "tmpfs", options: [...mount.options] }
       : { destination: mount.target, type: "bind", source: mount.source, options: [mount.recursive ? "rbind" : "bind", mount.propagation, ...(mount.readonly ? [mount.recursive ? "rro" : "ro"] : [])] };
     if (at >= 0) mounts[at] = entry;

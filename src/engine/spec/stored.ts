@@ -28,4 +28,10 @@ export interface StoredMount {
   readonly options: readonly string[];
   /** The source is not a directory. */
   readonly isFile: boolean;
+  /** Volume: what is mounted is this path beneath the source, opened so that no link leads out of it. */
+  readonly subpath?: string;
+  /** Volume: nothing is copied into it from the image. */
+  readonly nocopy?: boolean;
+  /** Volume: no directory but memory, with `options`. */
+  readonly filesystem?: "tmpfs";
 }

@@ -55,8 +55,10 @@ export async function prepareNetwork(context: EngineContext, stored: StoredConfi
   if (wantsPorts && isOwn) {
     const publish = await import("./publish.ts");
     const specs = publish.portSpecs(request, image.config.exposedPorts, wishes[0]?.network.hostBinding ?? "");
-    const listeners = publish.listenersFor(specs);
-    if (specs.length > 0) leasePorts = (id) => publish.leasePorts(context, id, specs, listeners);
+    if (specs.length > 0) {
+      const known = await publish.lookAtPorts(context, specs);
+      leasePorts = (id) => publish.leasePorts(context, id, specs, known);
+    }
   } else if (wantsPorts && mode === "host") warnings.push("Published ports are discarded when using host network mode");
   if (make) for (const { network } of wishes) warnings.push(...(await ensureBridge(context, network)).warnings);
   return { mode, wishes, warnings, leasePorts, endpoints: [], published: [] };

@@ -73,7 +73,8 @@ function openSocket(line: Line, protocol: number, what: string): Call {
   return socket;
 }
 
-async function runSmall(context: EngineContext, plan: Plan, netns?: number): Promise<Report> {
+/** Runs a plan of our own; it inherits the namespace as descriptor 3. */
+export async function runSmall(context: EngineContext, plan: Plan, netns?: number): Promise<Report> {
   const { keel, paths: { state } } = context;
   mkdirSync(state, { recursive: true, mode: 0o700 });
   if (netns !== undefined) plan.keepBelow = INHERITED + 1;

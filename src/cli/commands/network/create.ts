@@ -1,4 +1,4 @@
-import { ProblemsError } from "../../../base/errors.ts";
+import { ProblemsError, messageOf } from "../../../base/errors.ts";
 import type { SubnetRequest } from "../../../engine/api.ts";
 import { defineCommand } from "../../command.ts";
 import { bool, many, string } from "../../flags/flag.ts";
@@ -11,17 +11,20 @@ export const command = defineCommand({
   examples: [["sampan network create --subnet 10.10.0.0/24 back", "A bridge with addresses of your choice"]],
   flags: {
     driver: string("How it is made: bridge", { short: "d", singleDash: ["driver"], shownDefault: '"bridge"' }),
-    gateway: many("ip", parseIp, "The host's address in the subnet"),
+    gateway: many("ip", asGiven, "The host's address in the subnet"),
     internal: bool("Give it no way out"),
-    "ip-range": many("cidr", parseCidr, "Take containers' addresses from this part of the subnet"),
+    "ip-range": many("cidr", asGiven, "Take containers' addresses from this part of the subnet"),
     ipv6: bool("Give it IPv6 addresses too"),
     label: many("list", parseLabel, "Set a label"),
     opt: many("map", parsePair, "Set an option of the driver", { short: "o" }),
-    subnet: many("cidr", parseCidr, "Its addresses, as 10.10.0.0/24", { singleDash: ["subnet"] }),
+    subnet: many("cidr", asGiven, "Its addresses, as 10.10.0.0/24", { singleDash: ["subnet"] }),
     attachable: bool("Accepted for Docker's sake: every network is", { hidden: true }),
   },
   args: { min: 1, max: 1 },
   async run(context, { flags, args, path }) {
+    // Not as flags are refused: Docker leaves these to its daemon, and the exit code is that of a failed command.
+    const problems = [...notParsed(flags.subnet, parseCidr), ...notParsed(flags["ip-range"], parseCidr), ...notParsed(flags.gateway, parseIp)];
+    if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1 });
     const { networks } = await context.engine();
     const { id, warnings } = await networks.create(
       {
@@ -40,6 +43,22 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+function asGiven(text: string): string {
+  return text;
+}
+
+/** What is wrong with each text that the parser refuses. */
+function notParsed(texts: readonly string[], parse: (text: string) => unknown): string[] {
+  return texts.flatMap((text) => {
+    try {
+      parse(text);
+      return [];
+    } catch (error) {
+      return [messageOf(error)];
+    }
+  });
+}
 
 /** Each gateway and range goes to the subnet that holds it. Throws ProblemsError for one without a subnet. */
 export function pairSubnets(subnets: readonly string[], gateways: readonly string[], ranges: readonly string[], path: string): SubnetRequest[] {

@@ -32,9 +32,9 @@ export async function launch(context: EngineContext, record: ContainerRecord, st
   const run = new Run(context, record);
   try {
     const started = await startContainer(context, stored, cgroup, options);
+    if (!options.detached) loadEnd(stored);
     const undo = options.detached ? undefined : forwardSignals(started.running, { ...stored.request, sigProxy: options.sigProxy });
     if (!options.detached && (await untilStarted(started.running))) run.started();
-    if (!options.detached) loadEnd(stored);
     const { code, report } = await started.running.finished;
     undo?.();
     const failure = startFailure(stored, started.plan, report);

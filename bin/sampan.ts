@@ -1,12 +1,21 @@
 // @ts-expect-error: the bundler makes this the path of the embedded file; TypeScript has no name for a file without an ending
 import keelPath from "../dist/keel" with { type: "file" };
-import { main } from "../src/cli/main.ts";
-import { processIo } from "../src/cli/process-io.ts";
 
 declare const KEEL_VERSION: string; // set by the build
 
 globalThis.sampanEmbedded = { path: keelPath, version: KEEL_VERSION };
+
+/** One executable, two programs by the name that it is called by; neither loads the other. */
+async function run(): Promise<number> {
+  if (/(?:^|\/)sampan-oci$/.test(process.argv0) || process.execPath.endsWith("/sampan-oci")) {
+    const { main } = await import("../src/oci-cli/main.ts");
+    return main(process.argv.slice(2));
+  }
+  const [{ main }, { processIo }] = await Promise.all([import("../src/cli/main.ts"), import("../src/cli/process-io.ts")]);
+  return main(process.argv.slice(2), processIo());
+}
+
 // No top-level await: as CommonJS each module is loaded when it is first needed, built-in ones too.
-void main(process.argv.slice(2), processIo()).then((code) => {
+void run().then((code) => {
   process.exitCode = code;
 });

@@ -198,7 +198,7 @@ function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made
   };
   [meeting.prepared?.read, meeting.built?.write, meeting.hooked?.read, meeting.done?.write, meeting.release?.read, meeting.terminal?.write,
     meeting.listener?.pipe.write, meeting.console].forEach(close);
-  outer.call("close_range", [3, Math.max(3, launch.keepBelow) - 1, C.CLOSE_RANGE_CLOEXEC], { what: "mark descriptors", why: "the caller's are the program's, not the hooks'" });
+  if (launch.keepBelow > 3) outer.call("close_range", [3, launch.keepBelow - 1, C.CLOSE_RANGE_CLOEXEC], { what: "mark descriptors", why: "the caller's are the program's, not the hooks'" });
   if (launch.birth) recordBirth(context, child, launch.birth);
   if (made.newUser) mapUsers(context, child);
   if (launch.network?.outer) sendNetlink(context, outer, launch.network.outer, child, "network outside");

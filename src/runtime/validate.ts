@@ -80,7 +80,7 @@ function checkNamespaces(config: RuntimeConfig, namespaces: ReadonlyMap<Namespac
   }
   if (config.hostname !== undefined && config.hostname !== "" && !namespaces.has("uts")) add("hostname needs a UTS namespace");
   if (config.domainname !== undefined && config.domainname !== "" && !namespaces.has("uts")) add("domainname needs a UTS namespace");
-  if (Object.keys(linux?.netDevices ?? {}).length > 0 && !isNew("network")) add("linux.netDevices needs a new network namespace");
+  if (Object.keys(linux?.netDevices ?? {}).length > 0) add("linux.netDevices is not supported by this runtime");
 }
 
 function checkHooks(config: RuntimeConfig, add: Add): void {
@@ -116,9 +116,6 @@ function checkLinux(linux: Linux, namespaces: ReadonlyMap<NamespaceType, string 
     for (const flag of policy.flags ?? []) if (!MEMORY_POLICY_FLAGS.includes(flag)) add(`linux.memoryPolicy.flags: ${quote(flag)} is not known`);
     if (policy.nodes !== undefined && policy.nodes.trim() !== "" && !cpuMask(policy.nodes)) add(`linux.memoryPolicy.nodes ${quote(policy.nodes)} is not a list of nodes`);
   }
-  for (const [device, { name }] of Object.entries(linux.netDevices ?? {}))
-    for (const word of [device, name ?? device])
-      if (!/^[^\s/:]{1,15}$/.test(word) || word === "." || word === "..") add(`linux.netDevices: ${quote(word)} is no name of an interface`);
   const notifies = [linux.seccomp?.defaultAction, ...(linux.seccomp?.syscalls ?? []).map(({ action }) => action)].includes("SCMP_ACT_NOTIFY");
   if (notifies && (linux.seccomp?.listenerPath ?? "") === "") add("linux.seccomp uses SCMP_ACT_NOTIFY without a listenerPath");
   if (linux.seccomp?.listenerPath && !isAbsolute(linux.seccomp.listenerPath)) add("linux.seccomp.listenerPath is not an absolute path");

@@ -120,7 +120,7 @@ export function compileCgroup(resources: Resources, host: CgroupHost, path: stri
   const steps = pathSteps(path);
   const problems: string[] = [];
   const hints: string[] = [];
-  const joined = new Set(alwaysJoined(host));
+  const joined = new Set(options.join === "all" ? host.hierarchies : alwaysJoined(host));
   const settings: CgroupWrite[] = [];
   const enabled = new Set(host.unified === undefined ? [] : ["memory", "cpu", "pids", "io"].filter((name) => host.controllers.get(name)?.version === 2));
 

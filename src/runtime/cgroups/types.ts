@@ -92,6 +92,11 @@ export interface CompileOptions {
    * Without it an absent `memory.swap` is left alone, as the runtime-spec has it.
    */
   readonly defaultSwap?: "double";
+  /**
+   * Groups in every hierarchy, wanted or not: engines that look for a container's figures by its pid would find the host's
+   * in a hierarchy that it has no group of its own in.
+   */
+  readonly join?: "all";
   /** Bytes; memory limits are in whole pages. 4096 unless said. */
   readonly pageSize?: number;
 }

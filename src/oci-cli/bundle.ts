@@ -1,0 +1,98 @@
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { SampanError, errnoOf } from "../base/errors.ts";
+import { capabilitiesOfMask, capabilityNumber } from "../linux/capabilities.ts";
+import type { Capabilities, Mount, Process, RuntimeConfig } from "../oci/index.ts";
+import { parseRuntimeConfig, throwProblems } from "../oci/parse-runtime-config.ts";
+import { validateResources } from "../runtime/cgroups/index.ts";
+import { isBind } from "../runtime/mounts.ts";
+import { validateConfig } from "../runtime/validate.ts";
+import type { Context } from "./context.ts";
+import { homeOf } from "./home.ts";
+
+export interface Bundle {
+  readonly directory: string;
+  readonly rootfs: string;
+  /** As it stands on disk, to be kept with the container. */
+  readonly raw: Buffer;
+  /** Checked, with paths made absolute and what the host cannot grant left out. */
+  readonly config: RuntimeConfig;
+  /** Destinations of binds whose source is no directory. */
+  readonly fileMounts: ReadonlySet<string>;
+}
+
+function readConfig(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new SampanError(errnoOf(error) === "ENOENT" ? "not-found" : "unavailable", `Cannot read the bundle's "${file}": ${errnoOf(error) === "ENOENT" ? "no such file or directory" : String(errnoOf(error))}`, { cause: error });
+  }
+}
+
+/** Reads, checks and completes a bundle. Everything that is wrong with it is one error, before anything is made. */
+export function loadBundle(context: Context, path: string): Bundle {
+  const directory = resolve(path);
+  if (!existsSync(directory)) throw new SampanError("not-found", `Cannot use bundle "${path}": no such directory`);
+  const file = `${directory}/config.json`;
+  const raw = readConfig(file);
+  const config = parseRuntimeConfig(raw, file);
+  const problems = validateConfig(config);
+  if (config.linux?.resources) problems.push(...validateResources(config.linux.resources));
+  throwProblems(problems, file);
+  const rootfs = resolve(directory, config.root?.path ?? "rootfs");
+  const root = statSync(rootfs, { throwIfNoEntry: false });
+  if (!root?.isDirectory()) throw new SampanError("not-found", `Cannot use root filesystem "${rootfs}": ${root ? "it is not a directory" : "no such file or directory"}`);
+  if (realpathSync(rootfs) === "/") throw new SampanError("invalid", `Cannot use root filesystem "${rootfs}": it is the host's own root`);
+  const fileMounts = new Set<string>();
+  const mounts = (config.mounts ?? []).map((mount) => completeMount(mount, directory, fileMounts));
+  const complete: RuntimeConfig = { ...config, mounts };
+  if (config.process) complete.process = completeProcess(context, config.process, { rootfs, mounts, warn: true });
+  return { directory, rootfs, raw, config: complete, fileMounts };
+}
+
+/** A bind's source is the host's, relative ones are the bundle's (config.md "Mounts"). */
+function completeMount(mount: Mount, directory: string, fileMounts: Set<string>): Mount {
+  const destination = mount.destination.startsWith("/") ? mount.destination : `/${mount.destination}`;
+  if (!isBind(mount)) return { ...mount, destination };
+  const source = resolve(directory, mount.source ?? "");
+  const stat = statSync(source, { throwIfNoEntry: false });
+  if (!stat) throw new SampanError("not-found", `Cannot mount "${destination}": the source "${source}" is not there: no such file or directory`);
+  if (stat.isDirectory()) fileMounts.delete(destination);
+  else fileMounts.add(destination);
+  return { ...mount, destination, source };
+}
+
+/**
+ * Capabilities that this host does not know or that we do not have ourselves are left out with a warning (config.md
+ * "capabilities"); HOME is the user's own where the config says nothing, as runc and crun have it.
+ */
+export function completeProcess(context: Context, process: Process, given: { rootfs: string; mounts: readonly Mount[]; warn: boolean }): Process {
+  const env = process.env ?? [];
+  const result: Process = { ...process };
+  if (!env.some((entry) => entry.startsWith("HOME="))) result.env = [...env, `HOME=${homeOf(given.rootfs, given.mounts, process.user?.uid ?? 0)}`];
+  if (process.capabilities) result.capabilities = grantable(context, process.capabilities, given.warn);
+  return result;
+}
+
+function grantable(context: Context, wanted: Capabilities, warn: boolean): Capabilities {
+  const status = readFileSync("/proc/self/status", "utf8");
+  const bounding = BigInt(`0x${/^CapBnd:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? "0"}`);
+  const ours = new Set(capabilitiesOfMask(bounding));
+  const refused = new Set<string>();
+  const filter = (names: readonly string[]): string[] => names.filter((name) => {
+    if (capabilityNumber(name) !== undefined && ours.has(name)) return true;
+    refused.add(name);
+    return false;
+  });
+  const { bounding: b, effective: e, inheritable: i, permitted: p, ambient: a } = wanted;
+  const result: Capabilities = {
+    ...(b ? { bounding: filter(b) } : {}), ...(e ? { effective: filter(e) } : {}), ...(i ? { inheritable: filter(i) } : {}),
+    ...(p ? { permitted: filter(p) } : {}),
+  };
+  if (refused.size > 0 && warn) context.log.write("warning", `Cannot grant ${[...refused].join(", ")}: this kernel does not know them, or this process does not have them itself`);
+  // The kernel raises in the ambient set only what is permitted and inheritable (capabilities(7)).
+  const ambient = filter(a ?? []).filter((name) => result.permitted?.includes(name) === true && result.inheritable?.includes(name) === true);
+  const lacking = (a ?? []).filter((name) => !ambient.includes(name) && !refused.has(name));
+  if (lacking.length > 0 && warn) context.log.write("warning", `Cannot make ${lacking.join(", ")} ambient: not both permitted and inheritable`);
+  return ambient.length > 0 ? { ...result, ambient } : result;
+}

@@ -1,0 +1,51 @@
+import { existsSync } from "node:fs";
+import { SampanError } from "../base/errors.ts";
+import type { Resources, RuntimeConfig } from "../oci/index.ts";
+import type { CgroupPlan } from "../runtime/cgroups/index.ts";
+import { compileCgroup, defaultDeviceRules, readText } from "../runtime/cgroups/index.ts";
+import type { Context } from "./context.ts";
+
+/**
+ * Where the container's groups are. A relative path is beneath the top of each hierarchy; without one it is a name of its
+ * own there, so that no parent is left behind.
+ */
+export function cgroupPathOf(context: Context, config: RuntimeConfig, id: string): string {
+  const asked = config.linux?.cgroupsPath ?? "";
+  if (context.systemdCgroup) {
+    if (!existsSync("/run/systemd/system")) throw new SampanError("unsupported", "Cannot use the systemd cgroup driver: systemd does not run on this host", { hint: "leave out --systemd-cgroup" });
+    throw new SampanError("unsupported", "Cannot use the systemd cgroup driver: this build has none", { hint: "use the cgroupfs driver: leave out --systemd-cgroup" });
+  }
+  if (asked === "") return `/sampan-oci-${id}`;
+  if (/^[^/:]*:[^:]*:[^:]+$/.test(asked)) throw new SampanError("invalid", `Cannot use cgroup path "${asked}": that is systemd's "slice:prefix:name", which needs --systemd-cgroup`);
+  const parts = asked.split("/").filter((part) => part !== "" && part !== ".");
+  if (parts.includes("..") || parts.length === 0) throw new SampanError("invalid", `Cannot use cgroup path "${asked}": it leads out of the hierarchy or to its top`);
+  return `/${parts.join("/")}`;
+}
+
+/** The rules of the config, and what every container may do whatever they say (runc's default devices). */
+function withDefaultDevices(resources: Resources): Resources {
+  const rules = (resources.devices ?? []).map(({ major, minor, ...rule }) => ({
+    ...rule, ...(major === undefined || major < 0 ? {} : { major }), ...(minor === undefined || minor < 0 ? {} : { minor }),
+  }));
+  if (rules.length === 0) return resources;
+  return { ...resources, devices: [...rules, ...defaultDeviceRules().filter(({ allow }) => allow)] };
+}
+
+/**
+ * The plan for the container's groups. A group that is there already may be used if nobody is in it (an engine may have
+ * made it, with limits), and is then not ours to remove (runtime.md "Delete").
+ */
+export function planCgroup(context: Context, config: RuntimeConfig, path: string): CgroupPlan | undefined {
+  if (context.cgroups.hierarchies.length === 0) return undefined;
+  const plan = compileCgroup(withDefaultDevices(config.linux?.resources ?? {}), context.cgroups, path, { read: readText, join: "all" });
+  const existing = new Set(plan.directories.filter(({ path: directory, leaf }) => leaf && existsSync(directory)).map(({ path: directory }) => directory));
+  for (const directory of existing)
+    if ((readText(`${directory}/cgroup.procs`) ?? "").trim() !== "")
+      throw new SampanError("conflict", `Cannot use cgroup "${directory}": processes are in it already`);
+  if (existing.size === 0) return plan;
+  return {
+    ...plan,
+    directories: plan.directories.map((directory) => (existing.has(directory.path) ? { ...directory, leaf: false } : directory)),
+    remove: plan.remove.filter((directory) => !existing.has(directory)),
+  };
+}

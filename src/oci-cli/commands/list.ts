@@ -1,0 +1,33 @@
+import { SampanError } from "../../base/errors.ts";
+import type { Command } from "../commands.ts";
+import { parseFlags, positional } from "../flags.ts";
+import { describeState, listIds, loadContainer } from "../state.ts";
+
+export const command: Command = {
+  summary: "List the containers under --root",
+  usage: "[--format table|json] [--quiet]",
+  run(context, words) {
+    const flags = parseFlags("list", words, ["format f=", "quiet q"]);
+    positional("list", flags, []);
+    const format = flags.value("format") ?? "table";
+    const states = listIds(context.root).flatMap((id) => {
+      try {
+        return [describeState(loadContainer(context.root, id))];
+      } catch (error) {
+        // Deleted since the directory was read, or not written down yet.
+        if (error instanceof SampanError && error.kind === "not-found") return [];
+        throw error;
+      }
+    });
+    if (flags.has("quiet")) process.stdout.write(states.map(({ id }) => `${String(id)}\n`).join(""));
+    else if (format === "json") process.stdout.write(`${states.length === 0 ? "null" : JSON.stringify(states)}\n`);
+    else if (format === "table") process.stdout.write(table([["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"], ...states.map(({ id, pid, status, bundle, created, owner }) => [id, pid, status, bundle, created, owner].map(String))]));
+    else throw new SampanError("invalid", `Cannot list containers: invalid format option "${format}": it is table or json`);
+    return Promise.resolve(0);
+  },
+};
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? "").length)) + 3);
+  return rows.map((row) => `${row.map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join("")}\n`).join("");
+}

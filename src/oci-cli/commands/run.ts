@@ -1,0 +1,67 @@
+import type { Command } from "../commands.ts";
+import type { Context } from "../context.ts";
+import type { Created } from "../create.ts";
+import { createContainer, writePidFile } from "../create.ts";
+import { count, parseFlags, positional } from "../flags.ts";
+import { readInit } from "../state.ts";
+
+const FLAGS = ["bundle b=", "console-socket=", "pid-file=", "preserve-fds=", "no-pivot", "no-new-keyring", "detach d", "keep", "no-subreaper"];
+
+export const command: Command = {
+  summary: "Make a container, start it and, unless detached, wait for its end and delete it",
+  usage: "[--bundle DIR] [--detach] [--keep] [--console-socket PATH] [--pid-file PATH] [--preserve-fds N] [--no-pivot] [--no-new-keyring] ID",
+  async run(context, words) {
+    const flags = parseFlags("run", words, FLAGS);
+    const [id = ""] = positional("run", flags, ["container-id"]);
+    const detach = flags.has("detach");
+    const pidFile = flags.value("pid-file");
+    const created = await createContainer(context, id, {
+      bundle: flags.value("bundle") ?? ".", consoleSocket: flags.value("console-socket"), pidFile,
+      preserveFds: count("run", flags, "preserve-fds"), noPivot: flags.has("no-pivot"), noNewKeyring: flags.has("no-new-keyring"),
+      end: detach ? "started" : "exited",
+    });
+    if (detach) {
+      const { report } = await created.settle();
+      if (pidFile !== undefined) writePidFile(pidFile, report.childPid);
+      return 0;
+    }
+    const release = forwardSignals(created);
+    const finished = created.settle();
+    if (pidFile !== undefined) void writeEarly(created, pidFile, finished.then(() => undefined, () => undefined));
+    const { code } = await finished;
+    release();
+    if (!flags.has("keep")) await removeContainer(context, created);
+    return code;
+  },
+};
+
+/** keel passes on what it is told; we are told in its place. */
+function forwardSignals({ running }: Created): () => void {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT"] as const;
+  const numbers: Record<(typeof signals)[number], number> = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1, SIGQUIT: 3, SIGUSR1: 10, SIGUSR2: 12, SIGWINCH: 28, SIGCONT: 18 };
+  const listeners = signals.map((name) => [name, () => { running.kill(numbers[name]); }] as const);
+  for (const [name, listener] of listeners) process.on(name, listener);
+  return () => {
+    for (const [name, listener] of listeners) process.off(name, listener);
+  };
+}
+
+/** While the program runs: keel writes down its identity at birth. */
+async function writeEarly({ files }: Created, pidFile: string, finished: Promise<void>): Promise<void> {
+  let over = false;
+  void finished.then(() => { over = true; });
+  for (;;) {
+    const init = readInit(files);
+    if (init) {
+      writePidFile(pidFile, init.pid);
+      return;
+    }
+    if (over) return;
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+async function removeContainer(context: Context, { state, files, config }: Created): Promise<void> {
+  const { destroy } = await import("../destroy.ts");
+  await destroy(context, { state, files, init: undefined }, config);
+}

@@ -1,0 +1,66 @@
+import { mkdirSync, readFileSync } from "node:fs";
+import { SampanError, errnoOf } from "../base/errors.ts";
+import { hostArch } from "../linux/arch.ts";
+import { LAST_CAPABILITY } from "../linux/capabilities.ts";
+import type { CgroupHost, CgroupPaths } from "../runtime/cgroups/index.ts";
+import { readCgroupHost } from "../runtime/cgroups/index.ts";
+import type { HostFacts } from "../runtime/index.ts";
+import { findKeel } from "./keel.ts";
+import type { Log } from "./log.ts";
+
+/** What the commands share: where state is, where messages go, and facts of the host, read when first asked for. */
+export class Context {
+  readonly root: string;
+  readonly log: Log;
+  readonly systemdCgroup: boolean;
+  #cgroups: CgroupHost | undefined;
+  #kernel: string | undefined;
+
+  constructor(root: string, log: Log, systemdCgroup: boolean) {
+    this.root = root;
+    this.log = log;
+    this.systemdCgroup = systemdCgroup;
+  }
+
+  get keel(): string {
+    this.makeRoot();
+    return findKeel(this.root);
+  }
+
+  get cgroups(): CgroupHost {
+    return (this.#cgroups ??= readCgroupHost());
+  }
+
+  /** As uname(2) says: "6.18.44-amd64". */
+  get kernelVersion(): string {
+    return (this.#kernel ??= readFileSync("/proc/sys/kernel/osrelease", "utf8").trim());
+  }
+
+  /** Users of a user namespace pass through it, and see nothing (0711). */
+  makeRoot(): void {
+    try {
+      mkdirSync(this.root, { recursive: true, mode: 0o711 });
+    } catch (error) {
+      const errno = errnoOf(error);
+      throw new SampanError(errno === "EACCES" ? "denied" : "unavailable", `Cannot make the state directory "${this.root}": ${errno ?? String(error)}`, { code: errno, cause: error });
+    }
+  }
+
+  hostFacts(paths: CgroupPaths | undefined, ownCgroupNamespace: boolean): HostFacts {
+    const [major = 0, minor = 0] = this.kernelVersion.split(".").map((part) => Number.parseInt(part, 10));
+    return {
+      arch: hostArch(),
+      kernel: [major, minor],
+      // Only hierarchies that the container has a group in: another would show the host's.
+      cgroupMounts: this.cgroups.hierarchies.flatMap(({ version, mountpoint, controllers, name }) => {
+        const directory = paths?.directories.find((path) => path.startsWith(`${mountpoint}/`));
+        if (directory === undefined) return [];
+        return [{
+          version, name: mountpoint.slice(mountpoint.lastIndexOf("/") + 1), option: name === undefined ? controllers.join(",") : `name=${name}`,
+          ...(ownCgroupNamespace ? {} : { directory }),
+        }];
+      }),
+      lastCapability: LAST_CAPABILITY,
+    };
+  }
+}

@@ -1,0 +1,198 @@
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { SampanError, errnoOf } from "../base/errors.ts";
+import type { RuntimeConfig } from "../oci/index.ts";
+import type { Plan, Report, Running } from "../plan/index.ts";
+import { planFailure, startPlan } from "../plan/index.ts";
+import { compileCreate } from "../runtime/oci-create.ts";
+import type { OciLaunch } from "../runtime/oci-launch.ts";
+import { isAlive } from "../runtime/processes.ts";
+
+import { loadBundle } from "./bundle.ts";
+import { cgroupPathOf, planCgroup } from "./cgroup.ts";
+import type { Context } from "./context.ts";
+import { labelOf } from "./labels.ts";
+import { filterOf } from "./seccomp.ts";
+import type { ContainerFiles, StoredState } from "./state.ts";
+import { checkId, filesOf, readInit, removeFiles, self } from "./state.ts";
+
+export interface CreateOptions {
+  readonly bundle: string;
+  readonly consoleSocket: string | undefined;
+  readonly pidFile: string | undefined;
+  readonly preserveFds: number;
+  readonly noPivot: boolean;
+  readonly noNewKeyring: boolean;
+  readonly end: OciLaunch["end"];
+}
+
+export interface Created {
+  readonly running: Running;
+  readonly plan: Plan;
+  readonly files: ContainerFiles;
+  readonly config: RuntimeConfig;
+  readonly state: StoredState;
+  /** Waits for keel; throws what failed, after nothing is left of the container. */
+  settle(): Promise<{ code: number; report: Report }>;
+}
+
+const VERSION = "1.3.0";
+
+function reserve(context: Context, id: string, files: ContainerFiles): void {
+  context.makeRoot();
+  try {
+    mkdirSync(files.directory, { mode: 0o711 });
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") throw new SampanError("already-exists", `Cannot create container "${id}": container with given ID already exists`);
+    throw new SampanError("unavailable", `Cannot create container "${id}": ${files.directory}: ${errnoOf(error) ?? String(error)}`, { cause: error });
+  }
+}
+
+/** The descriptors after 2 that the program gets: --preserve-fds, and systemd's sockets (sd_listen_fds(3)). */
+function preserved(options: CreateOptions, config: RuntimeConfig): { count: number; env: string[] } {
+  const listen = /^[1-9]\d{0,3}$/.test(process.env["LISTEN_FDS"] ?? "") ? Number(process.env["LISTEN_FDS"]) : 0;
+  const total = options.preserveFds + listen;
+  for (let fd = 3; fd < 3 + total; fd++)
+    if (!existsSync(`/proc/self/fd/${fd}`)) throw new SampanError("invalid", `Cannot preserve file descriptor ${fd}: it is not open`);
+  if (listen === 0 || !config.process) return { count: total, env: [] };
+  return { count: total, env: [`LISTEN_FDS=${listen}`, "LISTEN_PID=1"] };
+}
+
+/** Pipes and terminals become the program's user's; never a device such as /dev/null, nor a file of the host's. */
+function ownStreams(): number[] {
+  return [0, 1, 2].filter((fd) => {
+    const stat = fstatSync(fd);
+    return stat.isFIFO() || stat.isSocket();
+  });
+}
+
+/** Where the root is attached in the container's own mount namespace: users of a user namespace must be able to get there. */
+function mountPointFor(files: ContainerFiles, config: RuntimeConfig): string {
+  mkdirSync(files.mountPoint, { mode: 0o711 });
+  if (!(config.linux?.namespaces ?? []).some(({ type }) => type === "user")) return files.mountPoint;
+  const parts = files.mountPoint.split("/").slice(1);
+  const open = (path: string): boolean => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o1) !== 0;
+  if (parts.every((_, i) => open(`/${parts.slice(0, i + 1).join("/")}`))) return files.mountPoint;
+  const elsewhere = ["/mnt", "/media", "/srv", "/opt", "/home"].find((path) => open(path));
+  if (elsewhere === undefined) throw new SampanError("unavailable", `Cannot attach the root filesystem: "${files.mountPoint}" is closed to the container's users, and so is all that could take its place`);
+  return elsewhere;
+}
+
+/** Makes a container. When this throws, nothing of it is left. */
+export async function createContainer(context: Context, id: string, options: CreateOptions): Promise<Created> {
+  checkId(id);
+  const files = filesOf(context.root, id);
+  if (existsSync(files.directory)) throw new SampanError("already-exists", `Cannot create container "${id}": container with given ID already exists`);
+  const bundle = loadBundle(context, options.bundle);
+  const { config } = bundle;
+  const terminal = config.process?.terminal === true;
+  if (terminal && options.end !== "exited" && options.consoleSocket === undefined)
+    throw new SampanError("invalid", `Cannot create container "${id}": it has a terminal, which needs --console-socket`);
+  if (options.consoleSocket !== undefined && !terminal)
+    throw new SampanError("invalid", `Cannot create container "${id}": --console-socket is for a container with a terminal`);
+  const fds = preserved(options, config);
+  const cgroupPath = cgroupPathOf(context, config, id);
+  const cgroup = planCgroup(context, config, cgroupPath);
+  const seccomp = await filterOf(context, config.linux?.seccomp);
+  const label = labelOf(config);
+  const { idMappedMounts } = needsIdMaps(config) ? await import("./idmap.ts") : { idMappedMounts: undefined };
+  reserve(context, id, files);
+  const opened: number[] = [];
+  try {
+    const state: StoredState = {
+      ociVersion: VERSION, id, bundle: bundle.directory, rootfs: bundle.rootfs, created: new Date().toISOString(), owner: process.env["USER"] ?? "root",
+      ...(config.annotations ? { annotations: config.annotations } : {}),
+      ...(cgroup ? { cgroup: { path: cgroupPath, paths: cgroup.paths, remove: cgroup.remove } } : {}),
+      creator: self(),
+    };
+    writeFileSync(files.config, bundle.raw, { mode: 0o600 });
+    writeFileSync(files.state, JSON.stringify(state), { mode: 0o600 });
+    const inherit = Array.from({ length: fds.count }, (_, i) => 3 + i);
+    const keepBelow = 3 + inherit.length;
+    const hookOutput = hasHooks(config) ? openHookOutput(files) : undefined;
+    if (hookOutput !== undefined) {
+      opened.push(hookOutput);
+      inherit.push(hookOutput);
+    }
+    const launch: OciLaunch = {
+      config: fds.env.length > 0 && config.process ? { ...config, process: { ...config.process, env: [...(config.process.env ?? []), ...fds.env] } } : config,
+      host: context.hostFacts(cgroup?.paths, (config.linux?.namespaces ?? []).some(({ type }) => type === "cgroup")),
+      name: id, root: { kind: "directory", path: bundle.rootfs }, mountPoint: mountPointFor(files, config), fileMounts: bundle.fileMounts,
+      ...(cgroup ? { cgroup } : {}), ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
+      init: false, trace: false, birth: { pidFile: files.pid }, noPivot: options.noPivot,
+      end: options.end, ...(options.end === "created" ? { gate: { gate: files.gate, told: files.told } } : {}),
+      ...(options.consoleSocket === undefined ? {} : { consoleSocket: resolve(options.consoleSocket) }),
+      keepBelow, hookOutput: hookOutput === undefined ? 2 : 3 + inherit.length - 1,
+      state: { ociVersion: VERSION, id, bundle: bundle.directory, ...(config.annotations ? { annotations: config.annotations } : {}) },
+      ...(options.noNewKeyring ? {} : { keyring: `_ses.${id}` }),
+      ownStreams: ownStreams(),
+      ...(config.linux?.seccomp?.listenerPath && usesListener(config) ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } } : {}),
+      ...(terminal && options.end === "exited" && options.consoleSocket === undefined ? { monitor: terminalMonitor() } : {}),
+      ...(idMappedMounts ? { idMappings: await idMappedMounts(context, config, files, inherit, opened) } : {}),
+    };
+    const plan = compileCreate(launch);
+    const running = await startPlan(plan, { keel: context.keel, directory: files.directory, stdio: [0, 1, 2], inherit });
+    const settle = async (): Promise<{ code: number; report: Report }> => {
+      const done = await running.finished;
+      const failure = planFailure(plan, done.report);
+      const output = failure && hookOutput !== undefined ? readHookOutput(hookOutput) : "";
+      for (const fd of opened.splice(0)) closeSync(fd);
+      if (!failure) return done;
+      await abandon(context, state, files, config, failure.call?.op === "spawn");
+      const { explain } = await import("./failure.ts");
+      throw explain(failure, done.report, output);
+    };
+    return { running, plan, files, config, state, settle };
+  } catch (error) {
+    for (const fd of opened) closeSync(fd);
+    removeFiles(files);
+    throw error;
+  }
+}
+
+function hasHooks({ hooks }: RuntimeConfig): boolean {
+  return Object.values(hooks ?? {}).some((list) => (list as readonly unknown[]).length > 0); // every kind is a list
+}
+
+function usesListener({ linux }: RuntimeConfig): boolean {
+  return (linux?.seccomp?.syscalls ?? []).some(({ action }) => action === "SCMP_ACT_NOTIFY");
+}
+
+function needsIdMaps({ mounts }: RuntimeConfig): boolean {
+  return (mounts ?? []).some(({ uidMappings, options }) => uidMappings !== undefined || options?.includes("idmap") === true || options?.includes("ridmap") === true);
+}
+
+function openHookOutput(files: ContainerFiles): number {
+  const path = `${files.directory}/hooks`;
+  const fd = openSync(path, "ax+", 0o600);
+  unlinkSync(path);
+  return fd;
+}
+
+function readHookOutput(fd: number): string {
+  const buffer = Buffer.alloc(2048);
+  return buffer.toString("utf8", 0, readSync(fd, buffer, 0, buffer.length, 0)).trim();
+}
+
+/** Between the caller's terminal and the container's: keel pumps, as for an engine's foreground run. */
+function terminalMonitor(): NonNullable<OciLaunch["monitor"]> {
+  return {
+    detached: false, attach: { stdin: true, stdout: true, stderr: true }, openStdin: true, stdinOnce: true, detachKeys: new Uint8Array(0), finalize: [], environment: [],
+  };
+}
+
+/** A creation that failed leaves nothing; when a hook failed, the poststop hooks still run (runtime.md "Lifecycle"). */
+async function abandon(context: Context, state: StoredState, files: ContainerFiles, config: RuntimeConfig, afterHook: boolean): Promise<void> {
+  const { destroy } = await import("./destroy.ts");
+  const init = readInit(files);
+  if (isAlive(init) && init) process.kill(init.pid, "SIGKILL");
+  await destroy(context, { state, files, init }, afterHook ? config : undefined);
+}
+
+/** The pid in decimal and nothing else: engines read it so. It appears whole. */
+export function writePidFile(path: string, pid: number): void {
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, String(pid), { mode: 0o644 });
+  renameSync(temporary, path);
+}
+

@@ -1,0 +1,28 @@
+import { appendFileSync } from "node:fs";
+
+export type Level = "debug" | "info" | "warning" | "error";
+
+/** The log file that engines read the reason of a failure from, in the two formats of logrus, which is what they parse. */
+export class Log {
+  file: string | undefined;
+  format: "text" | "json" = "text";
+  debug = false;
+
+  /** One entry; a log that cannot be written is no reason to fail. Says whether it went to the file. */
+  write(level: Level, msg: string): boolean {
+    if (level === "debug" && !this.debug) return false;
+    const time = new Date().toISOString().replace(/\.\d+Z$/, "Z");
+    const line = this.format === "json" ? JSON.stringify({ level, msg, time }) : `time="${time}" level=${level} msg=${JSON.stringify(msg)}`;
+    if (this.file === undefined || this.file === "") {
+      if (level !== "error") process.stderr.write(`${line}\n`);
+      return false;
+    }
+    try {
+      appendFileSync(this.file, `${line}\n`, { mode: 0o644 });
+      return true;
+    } catch (error) {
+      process.stderr.write(`Cannot write the log "${this.file}": ${String(error)}\n`);
+      return false;
+    }
+  }
+}

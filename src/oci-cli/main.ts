@@ -1,0 +1,56 @@
+import { messageOf, SampanError } from "../base/errors.ts";
+import { commandTable } from "./commands.ts";
+import { Context } from "./context.ts";
+import { parseFlags } from "./flags.ts";
+import { Log } from "./log.ts";
+
+const GLOBAL = ["root=", "log=", "log-format=", "debug", "systemd-cgroup", "cgroup-manager=", "rootless=", "criu=", "help h", "version v"];
+const DEFAULT_ROOT = "/run/sampan-oci";
+const VERSION = "0.1.0";
+
+/** One command line of the OCI runtime: the exit code. Never throws: an error is one sentence on stderr and in the log. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const log = new Log();
+  try {
+    return await dispatch(argv, log);
+  } catch (error) {
+    const hint = error instanceof SampanError && error.hint !== undefined ? ` (${error.hint})` : "";
+    const message = `${messageOf(error).replaceAll("\n", "; ")}${hint}`;
+    log.write("error", message);
+    process.stderr.write(`${message}\n`);
+    if (log.debug && error instanceof Error && error.stack !== undefined) log.write("debug", error.stack);
+    return 1;
+  }
+}
+
+async function dispatch(argv: readonly string[], log: Log): Promise<number> {
+  const flags = parseFlags("sampan-oci", argv, GLOBAL, { stopAtFirst: true });
+  const format = flags.value("log-format") ?? "text";
+  log.file = flags.value("log");
+  log.debug = flags.has("debug");
+  if (format !== "text" && format !== "json") throw new SampanError("invalid", `Cannot use --log-format "${format}": it is text or json`);
+  log.format = format;
+  if (flags.has("version")) {
+    process.stdout.write(`sampan-oci version ${VERSION}\nspec: 1.3.0\n`);
+    return 0;
+  }
+  const table = commandTable();
+  const [name, ...words] = flags.rest;
+  if (name === undefined || name === "help" || flags.has("help")) {
+    const { helpText } = await import("./help.ts");
+    process.stdout.write(await helpText(table));
+    return 0;
+  }
+  const load = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (!load) throw new SampanError("invalid", `Cannot run "${name}": there is no such command`, { hint: "sampan-oci --help lists them" });
+  const manager = flags.value("cgroup-manager") ?? "cgroupfs";
+  if (!["cgroupfs", "systemd"].includes(manager)) throw new SampanError("invalid", `Cannot use --cgroup-manager "${manager}": it is cgroupfs or systemd`);
+  const root = flags.value("root") ?? DEFAULT_ROOT;
+  if (!root.startsWith("/")) throw new SampanError("invalid", `Cannot use --root "${root}": it is not an absolute path`);
+  const { command } = await load();
+  if (words.some((word) => word === "--help" || word === "-h") && !["exec"].includes(name)) {
+    process.stdout.write(`${command.summary}\n\nUsage: sampan-oci ${name} ${command.usage}\n`);
+    return 0;
+  }
+  return command.run(new Context(root.replace(/\/+$/, ""), log, flags.has("systemd-cgroup") || manager === "systemd"), words);
+}

@@ -74,7 +74,8 @@ export function entryAt(place: Place, path: ByteString, xattrs: ReadonlyMap<Byte
   try {
     return describe(place, path, lstatSync(pathIn(place), { bigint: true }), xattrs);
   } catch (error) {
-    if (errnoOf(error) === "ENOENT") return undefined;
+    // ELOOP of lstat(2): overlayfs shows its own upper directory, where that lies in a lower one, as a trap.
+    if (errnoOf(error) === "ENOENT" || errnoOf(error) === "ELOOP") return undefined;
     throw error;
   }
 }

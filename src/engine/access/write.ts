@@ -104,7 +104,8 @@ export class TreeWriter implements Disposable {
     this.#flush();
     for (const { names, sec, nsec } of this.#directories.reverse()) {
       const name = names.at(-1) ?? ("." as ByteString); // ASCII
-      this.#waiting.push({ kind: "times", place: { directory: this.#enter(names.slice(0, -1)), name }, sec, nsec });
+      const directory = this.#enter(names.slice(0, -1)); // which may begin another list of what waits
+      this.#waiting.push({ kind: "times", place: { directory, name }, sec, nsec });
       if (this.#waiting.length >= MOST_WAITING) this.#flush();
     }
     this.#flush();

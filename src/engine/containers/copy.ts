@@ -52,7 +52,7 @@ export async function copyFrom(context: EngineContext, name: string, path: strin
   const { helper } = container.access;
   using source = locateSource(container.access, helper, inContainer(path), options.followLink);
   if (!source) throw notFound(path, container.name);
-  if ("write" in target) return writeArchive(source, target.write, options.signal);
+  if ("write" in target) return await writeArchive(source, target.write, options.signal);
   const owner = options.archive ? undefined : { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const to = onHost(target.path);
   const destination = locateDestination(hostOpener, to, source, () => new SampanError("not-found", `invalid output path: directory "${splitPath(to).parent}" does not exist`));
@@ -71,7 +71,7 @@ export async function copyTo(context: EngineContext, name: string, from: CopySou
   const to = inContainer(path);
   if (stored.request.readonlyRootfs && !stored.mounts.some(({ target }) => to === target || to.startsWith(`${target}/`)))
     throw new SampanError("denied", "container rootfs is marked read-only");
-  if ("archive" in from) return extract(access, container.name, from.archive, path, options);
+  if ("archive" in from) return await extract(access, container.name, from.archive, path, options);
   using source = locateSource(hostOpener, access.helper, onHost(from.path), options.followLink);
   if (!source) throw new SampanError("not-found", `lstat ${from.path}: no such file or directory`);
   const destination = locateDestination(access, to, source, () => notFound(splitPath(to).parent, container.name));

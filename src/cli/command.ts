@@ -38,6 +38,8 @@ export interface CommandDefinition<Flags extends FlagTable = FlagTable> {
   readonly args: { readonly min: number; readonly max: number };
   /** The exit code of failures that bring none of their own; 1 unless said otherwise. */
   readonly failureExitCode?: number;
+  /** What else is wrong with a line whose flags are: so that all of it is told at once. Only what can be said without an engine. */
+  problems?(io: Io, invocation: Invocation<Flags>): readonly string[];
   /** The exit code. Throws SampanError. */
   run(context: CommandContext, invocation: Invocation<Flags>): Promise<number>;
 }

@@ -113,7 +113,10 @@ function findCommand(table: readonly CommandEntry[], words: readonly string[]): 
 async function runCommand({ path, rest, entry }: FoundCommand, command: CommandDefinition, options: GlobalOptions, io: Io, open: OpenEngine): Promise<number> {
   const parsed = parseFlags(command.flags, rest, command.interspersed ?? true);
   if (parsed.help) return printCommandHelp({ entry, path, rest }, command, io);
-  if (parsed.problems.length > 0) throw new ProblemsError(parsed.problems, { exitCode: 125, hint: `See 'sampan ${path} --help'.` });
+  if (parsed.problems.length > 0) {
+    const more = parsed.positionals.length < command.args.min ? undefined : command.problems?.(io, { flags: parsed.values, given: parsed.given, args: parsed.positionals, path });
+    throw new ProblemsError([...parsed.problems, ...(more ?? [])], { exitCode: 125, hint: `See 'sampan ${path} --help'.` });
+  }
   const count = parsed.positionals.length;
   if (count < command.args.min || count > command.args.max) {
     const { argumentsError } = await import("./usage.ts");

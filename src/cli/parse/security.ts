@@ -1,3 +1,4 @@
+import { capabilityNumber } from "../../linux/capabilities.ts";
 import { refuse } from "../flags/flag.ts";
 
 /**
@@ -31,7 +32,8 @@ export function parseCapability(text: string): string {
   const name = text.trim().toUpperCase();
   if (!/^[A-Z0-9_]+$/.test(name)) return refuse(`unknown capability: ${JSON.stringify(text)}`);
   if (name === "ALL") return name;
-  return name.startsWith("CAP_") ? name : `CAP_${name}`;
+  const full = name.startsWith("CAP_") ? name : `CAP_${name}`;
+  return capabilityNumber(full) === undefined ? refuse(`unknown capability: ${JSON.stringify(full)}`) : full;
 }
 
 export function parseStream(text: string): "stdin" | "stdout" | "stderr" {

@@ -5,6 +5,7 @@ import { createId } from "../../base/ids.ts";
 import type { VolumeRecord } from "../../storage/state/index.ts";
 import type { EngineContext } from "../context.ts";
 import type { RunRequest } from "../request.ts";
+import { checkRequest } from "../spec/check.ts";
 import type { RunnableImage } from "../spec/image.ts";
 import { directoryImage, hostImage } from "../spec/image.ts";
 import type { StoredConfig, StoredMount } from "../spec/stored.ts";
@@ -79,7 +80,9 @@ export async function prepare(context: EngineContext, request: RunRequest): Prom
     const { checkSysctls } = await import("../spec/sysctls.ts");
     problems.push(...checkSysctls(request));
   }
+  problems.push(...checkRequest(request, image));
   if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 125 });
-  const hostname = request.hostname ?? (request.utsMode === "host" ? (await import("node:os")).hostname() : id.slice(0, 12));
+  // Beside the host's network the container has the host's name as well, in a namespace of its own (Docker's rule).
+  const hostname = request.hostname ?? (request.utsMode === "host" || request.networks[0]?.network === "host" ? (await import("node:os")).hostname() : id.slice(0, 12));
   return { stored: { id, name: request.name ?? "", request, image, hostname, mounts, createdMs: Date.now() }, volumes };
 }

@@ -1,7 +1,7 @@
 import type { Mount } from "../../oci/index.ts";
 
 /** The mounts of every container, in their order, as Docker's users find them. */
-export function defaultMounts(options: { shmBytes: number; cgroup: boolean; sysWritable: boolean; ownIpc: boolean; ownNetwork: boolean }): Mount[] {
+export function defaultMounts(options: { shmBytes: number; cgroup: boolean; sysWritable: boolean; shm: "own" | "host" | "none" }): Mount[] {
   const rw = options.sysWritable ? "rw" : "ro";
   const mounts: Mount[] = [
     { destination: "/proc", type: "proc", source: "proc", options: ["nosuid", "noexec", "nodev"] },
@@ -10,12 +10,10 @@ export function defaultMounts(options: { shmBytes: number; cgroup: boolean; sysW
     { destination: "/sys", type: "sysfs", source: "sysfs", options: ["nosuid", "noexec", "nodev", rw] },
   ];
   if (options.cgroup) mounts.push({ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", rw] });
-  mounts.push(options.ownIpc
-    ? { destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] }
-    : { destination: "/dev/mqueue", type: "bind", source: "/dev/mqueue", options: ["rbind", "nosuid", "noexec", "nodev"] });
-  mounts.push(options.ownIpc
-    ? { destination: "/dev/shm", type: "tmpfs", source: "shm", options: ["nosuid", "noexec", "nodev", "mode=1777", `size=${options.shmBytes}`] }
-    : { destination: "/dev/shm", type: "bind", source: "/dev/shm", options: ["rbind", "nosuid", "noexec", "nodev"] });
+  // The queues of the IPC namespace that the container is in, whosever it is: mq_overview(7).
+  mounts.push({ destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] });
+  if (options.shm === "own") mounts.push({ destination: "/dev/shm", type: "tmpfs", source: "shm", options: ["nosuid", "noexec", "nodev", "mode=1777", `size=${options.shmBytes}`] });
+  if (options.shm === "host") mounts.push({ destination: "/dev/shm", type: "bind", source: "/dev/shm", options: ["rbind", "nosuid", "noexec", "nodev"] });
   return mounts;
 }
 

@@ -39,8 +39,9 @@ export function runtimeConfig(context: ConfigContext): RuntimeConfig {
   const ownIpc = request.ipcMode === "" || request.ipcMode === "private" || request.ipcMode === "shareable" || request.ipcMode === "none";
   const wanted: { devices: Device[]; rules: DeviceCgroupRule[] } = request.privileged ? { devices: allHostDevices(), rules: [] } : requestedDevices(request.devices);
   const mounts = defaultMounts({
-    shmBytes: request.shmSizeBytes ?? DEFAULT_SHM_BYTES, cgroup: context.hasCgroup, sysWritable: request.privileged, ownIpc,
-    ownNetwork: request.networks[0]?.network !== "host",
+    shmBytes: request.shmSizeBytes ?? DEFAULT_SHM_BYTES, cgroup: context.hasCgroup, sysWritable: request.privileged,
+    // POSIX shared memory is files in /dev/shm. Another container's is never the host's: with container:NAME it is of the container's own.
+    shm: request.ipcMode === "host" ? "host" : request.ipcMode === "none" ? "none" : "own",
   });
   addMounts(mounts, context);
   const config: RuntimeConfig = {

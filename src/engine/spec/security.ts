@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { SampanError } from "../../base/errors.ts";
 import { capabilitiesOfMask, capabilityNumber, defaultCapabilities } from "../../linux/capabilities.ts";
 import type { RunRequest } from "../request.ts";
@@ -27,6 +27,17 @@ export function securityOptions(request: RunRequest): SecurityOptions {
   return result;
 }
 
+/** Throws "unsupported" for a profile that this host could not apply: to ignore it would run the program without what was asked for. */
+export function checkAppArmor(request: RunRequest): void {
+  const { apparmor } = securityOptions(request);
+  if (apparmor === undefined) return;
+  const file = "/sys/module/apparmor/parameters/enabled";
+  const enabled = existsSync(file) && readFileSync(file, "utf8").startsWith("Y");
+  throw new SampanError("unsupported", enabled
+    ? `Cannot use AppArmor profile "${apparmor}": Sampan applies none; use --security-opt apparmor=unconfined`
+    : `Cannot use AppArmor profile "${apparmor}": apparmor is not enabled on this host`, { exitCode: 125 });
+}
+
 /** All that there are for a container: what the engine itself may have, which in a container or a virtual machine can be less. */
 export function hostCapabilities(): string[] {
   const bounding = /^CapBnd:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
@@ -38,7 +49,8 @@ export function capabilitiesOf(request: RunRequest): string[] {
   if (request.privileged) return hostCapabilities();
   const unknown = [...request.capAdd, ...request.capDrop].filter((name) => name !== "ALL" && capabilityNumber(name) === undefined);
   if (unknown.length > 0) throw new SampanError("invalid", unknown.map((name) => `invalid capability: unknown capability: "${name}"`).join("\n"), { exitCode: 125 });
-  const base = request.capDrop.includes("ALL") ? [] : request.capAdd.includes("ALL") ? hostCapabilities() : defaultCapabilities();
+  // Where both say ALL, the one that adds counts, as with Docker.
+  const base = request.capAdd.includes("ALL") ? hostCapabilities() : request.capDrop.includes("ALL") ? [] : defaultCapabilities();
   const result = new Set(base.filter((name) => !request.capDrop.includes(name)));
   for (const name of request.capAdd) if (name !== "ALL") result.add(name);
   return [...result];

@@ -1,5 +1,5 @@
 import { defineCommand } from "../../command.ts";
-import { buildCreateRequest } from "../request/build.ts";
+import { buildCreateRequest, problemsOf } from "../request/build.ts";
 import { creationFlags } from "../request/flags.ts";
 import { lazyProgress } from "../shared/streams.ts";
 
@@ -10,6 +10,7 @@ export const command = defineCommand({
   flags: creationFlags,
   interspersed: false,
   args: { min: 1, max: Infinity },
+  problems: (io, { flags, given, args, path }) => problemsOf(() => buildCreateRequest({ flags, given, args, path }, { env: io.env, cwd: io.cwd() })),
   async run(context, { flags, given, args, path }) {
     const { io } = context;
     const request = buildCreateRequest({ flags, given, args, path }, { env: io.env, cwd: io.cwd() });

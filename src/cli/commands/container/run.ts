@@ -1,5 +1,5 @@
 import { defineCommand } from "../../command.ts";
-import { buildRunRequest } from "../request/build.ts";
+import { buildRunRequest, problemsOf } from "../request/build.ts";
 import { runFlags } from "../request/flags.ts";
 import { lazyProgress, requireTerminal, streamsOf } from "../shared/streams.ts";
 
@@ -16,6 +16,7 @@ export const command = defineCommand({
   interspersed: false,
   args: { min: 1, max: Infinity },
   failureExitCode: 125,
+  problems: (io, { flags, given, args, path }) => problemsOf(() => buildRunRequest({ flags, given, args, path }, { env: io.env, cwd: io.cwd() })),
   async run(context, { flags, given, args, path }) {
     const { io } = context;
     const request = buildRunRequest({ flags, given, args, path }, { env: io.env, cwd: io.cwd() });

@@ -47,6 +47,17 @@ export function buildCreateRequest(line: CommandLine<CreationValues>, surroundin
   return finish(fill(line, surroundings, problems), line.path, problems);
 }
 
+/** The problems that building a request meets, as values. */
+export function problemsOf(build: () => RunRequest): readonly string[] {
+  try {
+    build();
+    return [];
+  } catch (error) {
+    if (error instanceof ProblemsError) return error.problems;
+    throw error;
+  }
+}
+
 function finish(request: RunRequest, path: string, problems: string[]): RunRequest {
   validateRequest(request, problems);
   if (problems.length > 0) throw new ProblemsError([...new Set(problems)], { exitCode: 125, hint: `See 'sampan ${path} --help'.` });

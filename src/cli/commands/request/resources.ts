@@ -24,6 +24,9 @@ export function buildResources(values: ResourceValues, problems: string[]): Reso
   return request;
 }
 
+/** Beneath this the kernel kills a static program before its first instruction. Docker asks for 6 MB, which is more than a shell needs. */
+const LEAST_MEMORY_BYTES = 512 << 10;
+
 function buildMemory(values: ResourceValues, request: ResourceRequest, problems: string[]): void {
   if (values.memory !== undefined && values.mem !== undefined) problems.push("conflicting options: cannot specify both --memory and --mem");
   if (values["memory-swap"] !== undefined && values.swap !== undefined) problems.push("conflicting options: cannot specify both --memory-swap and --swap");
@@ -38,6 +41,7 @@ function buildMemory(values: ResourceValues, request: ResourceRequest, problems:
     if (memory === undefined) problems.push("You should always set the Memory limit when using Memoryswap limit, see usage");
     else if (swap < memory) problems.push("Minimum memoryswap limit should be larger than memory limit, see usage");
   }
+  if (memory !== undefined && memory < LEAST_MEMORY_BYTES) problems.push("Minimum memory limit allowed is 512KB");
   if (memory !== undefined && reservation !== undefined && memory < reservation) {
     problems.push("Minimum memory limit can not be less than memory reservation limit, see usage");
   }

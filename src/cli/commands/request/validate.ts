@@ -9,6 +9,7 @@ type Rule = (request: RunRequest) => string | undefined | false;
 const rules: readonly Rule[] = [
   ({ name }) => name !== undefined && !/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) && `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
   ({ workdir }) => workdir !== undefined && workdir !== "" && !workdir.startsWith("/") && `the working directory '${workdir}' is invalid, it needs to be an absolute path`,
+  ({ user }) => user !== undefined && user !== "" && userProblem(user),
   // sethostname(2): at most 64 bytes.
   ({ hostname }) => hostname !== undefined && Buffer.byteLength(hostname) > 64 && `invalid hostname: ${hostname} is longer than 64 bytes`,
   ({ hostname }) => hostname !== undefined && /[\s/\0]/.test(hostname) && `invalid hostname: ${JSON.stringify(hostname)}`,
@@ -30,6 +31,16 @@ const rules: readonly Rule[] = [
   ({ usernsMode, privileged }) => usernsMode === "private" && privileged && "conflicting options: privileged mode is incompatible with user namespaces; use --userns=host",
   ...networkRules(),
 ];
+
+/** What no image could give a meaning to (CVE-2024-40635): whether a name is known is the image's to say. */
+function userProblem(user: string): string | undefined {
+  const [name = "", group, more] = user.split(":");
+  if (name === "" || group === "" || more !== undefined) return `Cannot use user "${user}": it is to be USER or USER:GROUP`;
+  for (const part of [name, group ?? "0"]) {
+    if (/^[0-9]+$/.test(part) ? Number(part) >= 2 ** 31 : /^([+-]|0x)/i.test(part)) return `Cannot use user "${user}": "${part}" is neither a name nor a number from 0 to ${2 ** 31 - 1}`;
+  }
+  return undefined;
+}
 
 function networkRules(): Rule[] {
   const shared = (request: RunRequest): boolean => request.networks[0]?.network.startsWith("container:") === true;

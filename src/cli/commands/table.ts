@@ -20,6 +20,7 @@ export function commandTable(): readonly CommandEntry[] {
   return [
     entry("run, container run", "Make a container from an image and run a command in it", () => import("./container/run.ts")),
     entry("exec, container exec", "Run a command in a running container", () => import("./container/exec.ts")),
+    entry("attach, container attach", "Attach to the streams of a running container", () => import("./container/attach.ts")),
     entry("cp, container cp", "Copy files between a container and this machine", () => import("./container/cp.ts")),
     entry("diff, container diff", "List what a container has added (A), changed (C) and deleted (D)", () => import("./container/diff.ts")),
     entry("export, container export", "Write a container's root filesystem as a tar archive", () => import("./container/export.ts")),

@@ -77,6 +77,10 @@ export function containersApi(context: EngineContext): Partial<Containers> & Pic
       const { execInContainer } = await import("./exec.ts");
       return execInContainer(context, name, request, options);
     },
+    async attach(name, options) {
+      const { attachToContainer } = await import("./attach.ts");
+      return attachToContainer(context, name, options);
+    },
     async update(name, request, options) {
       const { updateContainer } = await import("./update.ts");
       return updateContainer(context, name, request, options);

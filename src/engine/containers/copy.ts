@@ -1,6 +1,7 @@
 import { closeSync } from "node:fs";
 import { resolve } from "node:path";
 import { SampanError } from "../../base/errors.ts";
+import { expectHeavyWork } from "../../base/heavy.ts";
 import * as C from "../../linux/constants.ts";
 import { decompress } from "../../storage/compression/index.ts";
 import type { TreeEntry } from "../../storage/layers/index.ts";
@@ -25,6 +26,7 @@ interface Opened extends Disposable {
 
 async function openContainer(context: EngineContext, name: string): Promise<Opened> {
   requireRoot();
+  expectHeavyWork();
   const record = context.store.containers.find(name);
   // Written by `reserve` from a StoredConfig.
   const stored = JSON.parse(context.store.containers.config(record.id)) as StoredConfig;

@@ -1,4 +1,5 @@
 import { SampanError } from "../../base/errors.ts";
+import { expectHeavyWork } from "../../base/heavy.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { LogOptions, LogRecord } from "../api.ts";
 import type { EngineContext } from "../context.ts";
@@ -19,6 +20,7 @@ export async function* readLogs(context: EngineContext, name: string, options: L
   // Written by `reserve` from a StoredConfig.
   const stored = JSON.parse(context.store.containers.config(id)) as StoredConfig;
   if (stored.request.logDriver === "none") throw new SampanError("unsupported", "configured logging driver does not support reading", { exitCode: 1 });
+  if (options.tail === undefined || options.follow) expectHeavyWork();
   using files = new LogFiles(containerPaths(context.paths, id).log);
   if (options.tail !== undefined) files.seekTail(options.tail);
   if (options.sinceMs !== undefined) files.skipBefore(options.sinceMs);

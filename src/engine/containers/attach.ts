@@ -1,0 +1,66 @@
+import { isatty } from "node:tty";
+import { SampanError } from "../../base/errors.ts";
+import { planFailure, startPlan } from "../../plan/index.ts";
+import { compileAttach } from "../../runtime/attach.ts";
+import type { ContainerRecord } from "../../storage/state/index.ts";
+import type { AttachOptions, SessionResult } from "../api.ts";
+import type { EngineContext } from "../context.ts";
+import { requireRoot } from "../context.ts";
+import { containerPaths } from "../paths.ts";
+import type { StoredConfig } from "../spec/stored.ts";
+import { parseDetachKeys } from "./detach-keys.ts";
+import { processOf } from "./liveness.ts";
+import { nowNs } from "./record.ts";
+import { forwardSignals } from "./signals.ts";
+
+const DEFAULT_DETACH_KEYS = "ctrl-p,ctrl-q";
+
+/** Connects the caller's streams to a running container until it ends or the person detaches. Any number may be attached. */
+export async function attachToContainer(context: EngineContext, name: string, options: AttachOptions): Promise<SessionResult> {
+  requireRoot();
+  const record = context.store.containers.find(name);
+  refuseUnlessRunning(context, record);
+  // Written by `reserve` from a StoredConfig.
+  const { request } = JSON.parse(context.store.containers.config(record.id)) as StoredConfig;
+  checkDetachKeys(options.detachKeys, request.detachKeys, record.name);
+  const { streams } = options;
+  const stdin = request.interactive ? streams.stdin : undefined;
+  if (request.tty && stdin !== undefined && !isatty(stdin))
+    throw new SampanError("invalid", "cannot attach stdin to a TTY-enabled container because stdin is not a terminal: the input device is not a TTY", { exitCode: 1 });
+  const paths = containerPaths(context.paths, record.id);
+  const plan = compileAttach({
+    name: record.name, socket: paths.attachSocket, sigProxy: options.sigProxy,
+    attach: { stdin: stdin !== undefined, stdout: streams.stdout !== undefined, stderr: streams.stderr !== undefined },
+  });
+  const running = await startPlan(plan, {
+    keel: context.keel, directory: paths.run, stdio: [stdin ?? "ignore", streams.stdout ?? "ignore", streams.stderr ?? "ignore"],
+  });
+  const stop = forwardSignals(running, { sigProxy: options.sigProxy && !request.tty, tty: request.tty });
+  context.store.events.append({ timeNs: nowNs(), type: "container", action: "attach", actorId: record.id, attributes: { ...record.labels, image: record.imageReference, name: record.name } });
+  const { report } = await running.finished;
+  stop();
+  const failure = planFailure(plan, report);
+  if (failure && (failure.code === "ENOENT" || failure.code === "ECONNREFUSED")) throw stopped();
+  if (failure) throw failure;
+  if (report.state === "detached") return { exitCode: 0, detached: true };
+  if (report.state !== "exited") throw new SampanError("unavailable", `Cannot stay attached to container "${record.name}": its monitor closed the connection`, { hint: "It may have all the clients that it can serve", exitCode: 1 });
+  return { exitCode: report.status, detached: false };
+}
+
+function stopped(): SampanError {
+  return new SampanError("wrong-state", "You cannot attach to a stopped container, start it first", { exitCode: 1 });
+}
+
+function refuseUnlessRunning(context: EngineContext, record: ContainerRecord): void {
+  if (record.status === "paused") throw new SampanError("wrong-state", "You cannot attach to a paused container, unpause it first", { exitCode: 1 });
+  if (record.status === "restarting") throw new SampanError("wrong-state", "You cannot attach to a restarting container, wait until it is running", { exitCode: 1 });
+  if (!processOf(context, record)) throw stopped();
+}
+
+/** The monitor looks for one sequence, that of the container's start; another one is refused, not ignored. */
+function checkDetachKeys(wanted: string | undefined, started: string | undefined, name: string): void {
+  if (wanted === undefined) return;
+  const own = started ?? DEFAULT_DETACH_KEYS;
+  if (Buffer.compare(parseDetachKeys(wanted), parseDetachKeys(own)) === 0) return;
+  throw new SampanError("unsupported", `Cannot use detach keys "${wanted}" with container "${name}": it was started with "${own}"`, { exitCode: 1, hint: "Leave out --detach-keys" });
+}

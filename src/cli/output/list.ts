@@ -33,6 +33,8 @@ export function formatList<T>(view: ListView<T>, items: readonly T[], { format =
   const isTable = /^table\b/.test(wanted) || wanted === "";
   if (quiet && isTable) return items.map((item) => `${formatValue(view.fields(item)[view.quiet]?.())}\n`).join("");
   const source = isTable ? wanted.replace(/^table/, "").trim() : wanted;
+  const plain = source === "" ? plainFields(view.table) : undefined;
+  if (plain !== undefined) return alignTabs(plainTable(view, items, plain));
   const text = unescapeTabs(source === "" ? view.table : source);
   try {
     const template = compileTemplate(text);
@@ -43,6 +45,21 @@ export function formatList<T>(view: ListView<T>, items: readonly T[], { format =
     if (error instanceof SampanError && error.kind === "invalid") throw new SampanError("invalid", error.message, { exitCode: 1, cause: error });
     throw error;
   }
+}
+
+/** The fields of a template that is nothing but fields between tabs, as the tables that are printed unasked are. */
+function plainFields(table: string): string[] | undefined {
+  const fields = table.split("\t").map((cell) => /^\{\{\.([A-Za-z]+)\}\}$/.exec(cell)?.[1]);
+  return fields.every((field) => field !== undefined) ? fields : undefined;
+}
+
+/** What the template engine would give for it, at a tenth of the cost: `ps` is called all the time. */
+function plainTable<T>(view: ListView<T>, items: readonly T[], names: readonly string[]): string {
+  const lines = items.map((item) => {
+    const fields = view.fields(item);
+    return names.map((name) => formatValue(fields[name]?.())).join("\t");
+  });
+  return `${[names.map((name) => view.titles[name] ?? "").join("\t"), ...lines].join("\n")}\n`;
 }
 
 /** A format that makes sense of values may make none of titles: then there is none, as in Docker. */

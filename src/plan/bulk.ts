@@ -9,8 +9,8 @@ import { HEADER_SIZE, INSTRUCTION_SIZE, Kind, MAGIC } from "./encode.ts";
  * Use: `begin` a call, say its arguments, begin the next. `clear` to use the memory again.
  */
 export class BulkPart {
-  #code = Buffer.alloc(256 * 1024);
-  #data = Buffer.alloc(256 * 1024);
+  #code: Buffer = Buffer.alloc(256 * 1024);
+  #data: Buffer = Buffer.alloc(256 * 1024);
   #dataSize = 8; // offset 0 stays unused, so that no pointer equals "none"
   #count = 0;
   #at = 0;

@@ -109,6 +109,12 @@ export class KeelSink implements LayerSink, Disposable {
     this.#filling = this.#spare;
   }
 
+  /** As disposing, and waits until nothing of keel is left. */
+  async end(): Promise<void> {
+    this[Symbol.dispose]();
+    await this.#session.ended;
+  }
+
   #post(): void {
     this.#take();
     const batch = this.#filling;

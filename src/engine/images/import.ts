@@ -1,0 +1,34 @@
+import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
+import { parseReference, withDefaultTag } from "../../oci/reference.ts";
+import { SampanError } from "../../base/errors.ts";
+import { appendLayer, applyChanges, createImage, emptyConfig } from "../../images/index.ts";
+import type { CopySource, ImportRequest, WithProgress } from "../api.ts";
+import type { EngineContext } from "../context.ts";
+import { openContent, registerImage } from "./catalog.ts";
+import { keepContent } from "./keep.ts";
+import { LayerStore } from "./layer-store.ts";
+import { makeLayer } from "./new-layer.ts";
+import { openSource } from "./source.ts";
+
+/** A root filesystem as an image of one layer. */
+export async function importImage(context: EngineContext, source: CopySource, request: ImportRequest, { signal, onProgress }: WithProgress): Promise<{ id: string }> {
+  // All that can be wrong with the request is found before anything is read.
+  const tags = request.reference === "" ? [] : [withDefaultTag(parseReference(request.reference))];
+  if (tags.some(({ digest }) => digest !== undefined)) throw new SampanError("invalid", "cannot import digest reference");
+  const platform = request.platform === undefined ? hostPlatform() : parsePlatform(request.platform);
+  const empty = applyChanges(emptyConfig(platform), request.changes);
+  const content = await openContent(context);
+  await using keep = await keepContent(context, content);
+  const layers = new LayerStore(context);
+  onProgress?.({ status: "Importing" });
+  const name = "path" in source ? source.path : "-";
+  const { descriptor, diffId } = await makeLayer(content, layers, keep, openSource(source, "import"), [], signal);
+  const config = appendLayer(empty, diffId, { created: new Date().toISOString(), comment: request.message === "" ? `Imported from ${name}` : request.message });
+  const { digestOf } = await import("../../oci/digest.ts");
+  const { encodeJson } = await import("../../oci/manifest.ts");
+  await keep.blobs([digestOf(encodeJson(config))]);
+  const image = await createImage(content, config, [descriptor]);
+  await keep.blobs([image.manifest.digest]);
+  await registerImage(context, content, { image, tags, action: "import" });
+  return { id: image.config.imageId };
+}

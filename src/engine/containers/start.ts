@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { SampanError, errnoOf } from "../../base/errors.ts";
 import type { Plan, Report, Running } from "../../plan/index.ts";
 import { planFailure, startPlan } from "../../plan/index.ts";
@@ -11,6 +11,7 @@ import type { ContainerPaths } from "../paths.ts";
 import { containerPaths } from "../paths.ts";
 import { joined, networkForStart } from "../network/for-start.ts";
 import type { NetworkStart, StartNetwork } from "../network/for-start.ts";
+import { requestedDevices } from "../spec/host-devices.ts";
 import { ociResources } from "../spec/resources.ts";
 import { capabilitiesOf, securityOptions } from "../spec/security.ts";
 import { runtimeConfig } from "../spec/runtime-config.ts";
@@ -38,7 +39,7 @@ export function cgroupPath(stored: StoredConfig): string {
 /** The cgroup plan of a container; its directories have to be recorded before the plan runs. */
 export function cgroupPlanOf(context: EngineContext, stored: StoredConfig): CgroupPlan | undefined {
   if (context.cgroups.hierarchies.length === 0) return undefined;
-  const resources = ociResources(stored.request.resources, stored.request.privileged, []);
+  const resources = ociResources(stored.request.resources, stored.request.privileged, requestedDevices(stored.request.devices).rules);
   return compileCgroup(resources, context.cgroups, cgroupPath(stored), { read: readText, defaultSwap: "double" });
 }
 
@@ -59,6 +60,16 @@ function makeFiles(paths: ContainerPaths, stored: StoredConfig, network: StartNe
   } catch (error) {
     const errno = errnoOf(error);
     throw new SampanError(errno === "ENOSPC" ? "unavailable" : "internal", `Cannot make the files of container "${stored.name}": ${errno ?? String(error)}`, { code: errno, cause: error, exitCode: 125 });
+  }
+}
+
+/** `-v` makes the host's directory where it is missing, as Docker does; `--mount` does not. */
+function makeBindSource(path: string, name: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    const errno = errnoOf(error);
+    throw new SampanError("unavailable", `Cannot start container "${name}": error while creating mount source path '${path}': ${errno ?? String(error)}`, { code: errno, cause: error, exitCode: 125 });
   }
 }
 
@@ -118,6 +129,11 @@ function subpathsOf({ mounts }: StoredConfig): Pick<Launch, "subpaths"> {
   return subpaths.size === 0 ? {} : { subpaths };
 }
 
+function hasHealthCheck({ request, image }: StoredConfig): boolean {
+  const kind = (request.health.test ?? image.config.health?.test)?.[0];
+  return kind !== undefined && kind !== "NONE";
+}
+
 export interface Launched {
   readonly plan: Plan;
   readonly launch: Launch;
@@ -139,6 +155,8 @@ export async function compileStart(context: EngineContext, stored: StoredConfig,
     hide: image.lowers[0] === "/" ? [context.paths.root, context.paths.state] : [],
   });
   const seccomp = await context.seccomp(securityOptions(stored.request).seccomp, capabilitiesOf(stored.request));
+  // Loaded only where there is a check.
+  const health = make && hasHealthCheck(stored) ? await (await import("./health-plan.ts")).prepareHealth(context, stored, paths, cgroup) : undefined;
   const files = new Set(["/etc/resolv.conf", "/etc/hostname", "/etc/hosts", ...stored.mounts.filter(({ isFile }) => isFile).map(({ target }) => target)]);
   const launch: Launch = {
     config, host: context.hostFacts(cgroup?.paths.directories ?? []), name: stored.name, mountPoint: paths.mountPoint, init: stored.request.init,
@@ -148,8 +166,8 @@ export async function compileStart(context: EngineContext, stored: StoredConfig,
     ...(cgroup ? { cgroup } : {}),
     ...(seccomp ? { seccomp } : {}),
     network: { ...(network.outer ? { outer: network.outer } : {}), ...(network.inner ? { inner: network.inner } : {}) },
-    monitor: monitorPlan(context, stored, paths, options),
-    birth: { pidFile: paths.pidFile, monitorFile: paths.monitorFile },
+    monitor: { ...monitorPlan(context, stored, paths, options), ...(health ? { health } : {}) },
+    birth: { pidFile: paths.pidFile, monitorFile: paths.monitorFile, ...(health ? { link: `${paths.run}/process` } : {}) },
     trace: options.trace,
     fileMounts: files,
     ...subpathsOf(stored),
@@ -167,6 +185,7 @@ export async function startContainer(context: EngineContext, stored: StoredConfi
     const { readyVolumes } = await import("../volumes/ready.ts");
     await readyVolumes(context, stored, { mounting: true });
   }
+  for (const { source, createSource } of stored.request.mounts) if (createSource === true && !existsSync(source)) makeBindSource(source, stored.name);
   const launched = await compileStart(context, stored, cgroup, options, true);
   const { stdin, stdout, stderr } = options.streams;
   options.alter?.(launched.plan);
@@ -189,7 +208,8 @@ export function startFailure(stored: StoredConfig, plan: Plan, report: Report): 
   const option = /for (--[a-z-]+)/.exec(failure.message)?.[1];
   return new SampanError(isProgram ? "invalid" : failure.kind, failure.message, {
     code: failure.code, exitCode, cause: failure,
-    hint: isProgram && exitCode === 127 ? `Does "${stored.image.reference}" have this program? Look with: sampan run --rm ${stored.image.reference} ls /bin`
+    hint: isProgram && exitCode === 127 ? `Does "${stored.image.reference}" have this program? Look with: sampan run --rm ${stored.request.rootfs ? "--rootfs " : ""}${stored.image.reference} ls /bin`
+      : failure.call?.name === "move_mount" && failure.code === "EINVAL" ? "A directory cannot be mounted on a file, nor a file on a directory."
       : option !== undefined ? `The kernel refused this value: change ${option}` : undefined,
   });
 }

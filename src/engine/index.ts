@@ -7,10 +7,12 @@
  * Invariants: decide, then record, then make; a resource that is not recorded is not made. A pid is trusted only with
  * its start time and boot. Everything after a container's end can be done twice and by anybody.
  */
-import type { Engine, OpenOptions } from "./api.ts";
+import type { Engine, Images, OpenOptions } from "./api.ts";
 import { containersApi } from "./containers/api.ts";
 import { systemApi } from "./system/api.ts";
 import { networksApi } from "./network/api.ts";
+import { imagesApi } from "./images/api.ts";
+import { registriesApi } from "./registries/api.ts";
 import { volumesApi } from "./volumes/index.ts";
 import { EngineContext } from "./context.ts";
 import { engineCommand } from "./executor.ts";
@@ -24,9 +26,11 @@ export async function openEngine(options: OpenOptions): Promise<Engine> {
   const context = new EngineContext({ ...options, command: engineCommand() });
   const engine = {
     containers: containersApi(context),
+    images: imagesApi(context),
+    registries: registriesApi(),
     networks: networksApi(context),
     volumes: volumesApi(context),
-    system: systemApi(context),
+    system: systemApi(context, (): Pick<Images, "list"> | undefined => (engine as Partial<Engine>).images),
     [Symbol.asyncDispose]: async (): Promise<void> => { context[Symbol.dispose](); },
   };
   return engine as unknown as Engine;

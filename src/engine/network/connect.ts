@@ -1,0 +1,238 @@
+import { closeSync, openSync } from "node:fs";
+import { ProblemsError, SampanError } from "../../base/errors.ts";
+import { attachFromHost, configureOneMore } from "../../network/attach.ts";
+import type { Attachment } from "../../network/attach.ts";
+import { newRoute } from "../../network/rtnetlink/address.ts";
+import { BatchWriter } from "../../network/rtnetlink/batch.ts";
+import { interfaceIndexFor, interfaceNameFor } from "../../network/model.ts";
+import type { NetworkRecord } from "../../network/model.ts";
+import type { ContainerRecord, EndpointRecord } from "../../storage/state/index.ts";
+import { storedConfigOf } from "../containers/begin.ts";
+import { processOf } from "../containers/liveness.ts";
+import { findSteady } from "../containers/settle.ts";
+import type { EngineContext } from "../context.ts";
+import { requireRoot } from "../context.ts";
+import { openProcess } from "../processes.ts";
+import type { NetworkAttachment } from "../request.ts";
+import type { StoredConfig } from "../spec/stored.ts";
+import { ensureBridge } from "./bridge.ts";
+import { recordPredefined } from "./defaults.ts";
+import { appendNetworkEvent } from "./events.ts";
+import { attachmentsOf, gatewayOf, leaseEndpoint } from "./lease.ts";
+import type { Endpoint } from "./lease.ts";
+import { isInternal, removeLinks } from "./leave.ts";
+import { refreshHostsOf, refreshMembers } from "./members.ts";
+import { isModelOfItsOwn, networkModeOf, networkOf } from "./model.ts";
+import { publishPorts, withdrawPorts } from "./publish.ts";
+import { portTarget } from "./rules.ts";
+import type { PortTarget } from "./rules.ts";
+import { sendBatches } from "./send.ts";
+import { resolveWish, wishProblems } from "./wishes.ts";
+import type { Wish } from "./wishes.ts";
+
+/** Puts a container on one more network: at once if it runs, else from its next start on. */
+export async function connect(context: EngineContext, name: string, attachment: NetworkAttachment): Promise<void> {
+  requireRoot();
+  await recordPredefined(context);
+  const wish = resolveWish(context, attachment);
+  const record = await findSteady(context, name);
+  const stored = storedConfigOf(context, record);
+  refuseModels(networkModeOf(stored.request.networks), wish.network);
+  const problems = wishProblems(wish);
+  if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1 });
+  if (wishedNetworks(context, stored).some(({ id }) => id === wish.network.id)) {
+    throw new SampanError("conflict", `endpoint with name ${record.name} already exists in network ${wish.network.name}`);
+  }
+  if (isRunning(record)) await connectLive(context, record, wish);
+  else context.store.transaction(() => { setNetworks(context, record, (networks) => [...networks, attachment]); });
+}
+
+function isRunning({ status }: ContainerRecord): boolean {
+  return status === "running" || status === "paused";
+}
+
+/** Docker's words where a container has no network of its own, or none at all. */
+function refuseModels(mode: string, network: NetworkRecord): void {
+  if (mode.startsWith("container:") || mode === "host" || network.driver === "host") {
+    throw new SampanError("denied", "container sharing network namespace with another container or host cannot be connected to any other network");
+  }
+  if (network.driver === "none") throw new SampanError("denied", "container cannot be connected to multiple networks with one of the networks in private (none) mode");
+}
+
+/** The networks that a container is to be on as far as they are still there. */
+function wishedNetworks(context: EngineContext, { request }: StoredConfig): NetworkRecord[] {
+  if (!isModelOfItsOwn(networkModeOf(request.networks))) return [];
+  const names = request.networks.length === 0 ? ["bridge"] : request.networks.map(({ network }) => (network === "default" ? "bridge" : network));
+  return names.map((name) => findOrUndefined(context, name)).filter((network) => network !== undefined);
+}
+
+function findOrUndefined(context: EngineContext, name: string): NetworkRecord | undefined {
+  try {
+    return networkOf(context.store.networks.find(name));
+  } catch (error) {
+    if (error instanceof SampanError && error.kind === "not-found") return undefined;
+    throw error;
+  }
+}
+
+/** In a transaction: changes what the container is to be on when it starts again. */
+function setNetworks(context: EngineContext, record: ContainerRecord, change: (networks: readonly NetworkAttachment[]) => NetworkAttachment[]): void {
+  const stored = storedConfigOf(context, record);
+  const { networks } = stored.request;
+  // Nothing asked for is the default network; "none" is in the way of any other.
+  const explicit = networks.length === 0 ? [{ network: "bridge", aliases: [] }] : networks.filter(({ network }) => network !== "none");
+  const changed = change(explicit);
+  context.store.containers.setConfig(record.id, JSON.stringify({ ...stored, request: { ...stored.request, networks: changed.length === 0 ? [{ network: "none", aliases: [] }] : changed } }));
+}
+
+/** A descriptor of the container's network namespace; the caller closes it. */
+function openNetns(context: EngineContext, record: ContainerRecord): number {
+  const ref = processOf(context, record);
+  const directory = ref === undefined ? undefined : openProcess(ref);
+  if (directory === undefined) throw new SampanError("wrong-state", `container ${record.id} is not running`);
+  try {
+    return openSync(`/proc/self/fd/${directory}/ns/net`, "r");
+  } finally {
+    closeSync(directory);
+  }
+}
+
+async function connectLive(context: EngineContext, record: ContainerRecord, wish: Wish): Promise<void> {
+  const { store } = context;
+  const { network, attachment } = wish;
+  const { index } = await ensureBridge(context, network);
+  const before = activeEndpoints(context, record);
+  const netns = openNetns(context, record);
+  let endpoint: Endpoint | undefined;
+  try {
+    endpoint = store.transaction((): Endpoint => {
+      const now = store.containers.get(record.id);
+      if (now === undefined || !isRunning(now)) throw new SampanError("wrong-state", `container ${record.id} is not running`);
+      if (store.endpoints.get(network.id, record.id)?.active === true) throw new SampanError("conflict", `endpoint with name ${record.name} already exists in network ${network.name}`);
+      setNetworks(context, record, (networks) => [...networks, attachment]);
+      return leaseEndpoint(context, record.id, wish, freePlace(activeEndpoints(context, record)));
+    });
+    const values = withGateways(attachmentsOf([endpoint], () => index)[0], before.map((other) => other.network));
+    await sendBatches(context, [{ batch: attachFromHost([values], "netns-fd") }, { batch: configureOneMore(values), inside: true }], { what: `connect container "${record.name}" to network "${network.name}"`, netns });
+  } catch (error) {
+    if (endpoint !== undefined) await undo(context, record, endpoint);
+    throw error;
+  } finally {
+    closeSync(netns);
+  }
+  await movePorts(context, record, before);
+  refreshMembers(context, [network.id]);
+  appendNetworkEvent(context, network, "connect", { container: record.id });
+}
+
+/** Default routes only for a family that no other network of the container gives one for. */
+function withGateways(values: Attachment | undefined, others: readonly NetworkRecord[]): Attachment {
+  if (values === undefined) throw new SampanError("internal", "An endpoint has no attachment");
+  return { ...values, gateways: values.gateways.filter((gateway) => !others.some((other) => gatewayOf(other, gateway.includes(":") ? 6 : 4) !== undefined)) };
+}
+
+/** eth0, eth1, …: the first that is free. */
+function freePlace(endpoints: readonly Placed[]): { name: string; index: number } {
+  let n = 0;
+  while (endpoints.some(({ row }) => row.interfaceName === interfaceNameFor(n))) n++;
+  return { name: interfaceNameFor(n), index: interfaceIndexFor(n) };
+}
+
+async function undo(context: EngineContext, record: ContainerRecord, endpoint: Endpoint): Promise<void> {
+  await removeLinks(context, [endpoint.hostInterface]);
+  forget(context, record, endpoint.network, endpoint.hostInterface);
+}
+
+/** After the interface is gone: its record, its lease and the wish. */
+function forget(context: EngineContext, record: ContainerRecord, network: NetworkRecord, hostInterface: string | null): void {
+  const { store } = context;
+  store.transaction(() => {
+    store.endpoints.delete(network.id, record.id);
+    store.networks.releaseAddresses(record.id, network.id);
+    if (hostInterface !== null) store.resources.release(record.id, "veth", hostInterface);
+    if (store.containers.get(record.id) !== undefined) setNetworks(context, record, (networks) => networks.filter((attachment) => findOrUndefined(context, attachment.network === "default" ? "bridge" : attachment.network)?.id !== network.id));
+  });
+}
+
+interface Placed {
+  readonly row: EndpointRecord;
+  readonly network: NetworkRecord;
+}
+
+function activeEndpoints(context: EngineContext, record: ContainerRecord): Placed[] {
+  const { store } = context;
+  return store.endpoints.ofContainer(record.id).filter(({ active }) => active).flatMap((row) => {
+    const network = store.networks.get(row.networkId);
+    return network === undefined ? [] : [{ row, network: networkOf(network) }];
+  });
+}
+
+/** Takes a container off a network: at once if it runs. With `force` it is no failure if there is no such container. */
+export async function disconnect(context: EngineContext, name: string, networkName: string, force: boolean): Promise<void> {
+  requireRoot();
+  await recordPredefined(context);
+  const network = networkOf(context.store.networks.find(networkName === "default" ? "bridge" : networkName));
+  let record: ContainerRecord;
+  try {
+    record = await findSteady(context, name);
+  } catch (error) {
+    if (force && error instanceof SampanError && error.kind === "not-found") return;
+    throw error;
+  }
+  const stored = storedConfigOf(context, record);
+  if (network.driver === "host" || networkModeOf(stored.request.networks) === "host") {
+    throw new SampanError("denied", "container cannot be disconnected from host network or connected to host network");
+  }
+  const row = context.store.endpoints.get(network.id, record.id);
+  const isActive = isRunning(record) && row?.active === true;
+  if (!isActive && (isRunning(record) || !wishedNetworks(context, stored).some(({ id }) => id === network.id))) {
+    throw new SampanError("conflict", `container ${record.id} is not connected to network ${network.name}`);
+  }
+  if (isActive) await disconnectLive(context, record, network, row);
+  else forget(context, record, network, null);
+}
+
+async function disconnectLive(context: EngineContext, record: ContainerRecord, network: NetworkRecord, row: EndpointRecord): Promise<void> {
+  const before = activeEndpoints(context, record);
+  // The host's end takes the container's with it, whatever has become of that.
+  await removeLinks(context, [row.hostInterface]);
+  forget(context, record, network, row.hostInterface);
+  const left = before.filter((place) => place.network.id !== network.id);
+  await moveDefaultRoutes(context, record, before, left);
+  await movePorts(context, record, before);
+  refreshMembers(context, [network.id]);
+  refreshHostsOf(context, record.id);
+  appendNetworkEvent(context, network, "disconnect", { container: record.id });
+}
+
+/** The next network with a way out takes over where the one that left had the default route. */
+async function moveDefaultRoutes(context: EngineContext, record: ContainerRecord, before: readonly Placed[], left: readonly Placed[]): Promise<void> {
+  const writer = new BatchWriter();
+  for (const family of [4, 6] as const) {
+    const had = before.find((place) => gatewayOf(place.network, family) !== undefined);
+    const next = left.find((place) => gatewayOf(place.network, family) !== undefined);
+    if (next === undefined || had === next) continue;
+    const index = interfaceIndexFor(Number((next.row.interfaceName ?? "eth0").slice("eth".length)));
+    newRoute(writer, `add default route via network "${next.network.name}"`, { destination: "default", gateway: gatewayOf(next.network, family) ?? "", index });
+  }
+  const batch = writer.finish();
+  if (batch.messages.length === 0) return;
+  const netns = openNetns(context, record);
+  try {
+    await sendBatches(context, [{ batch, inside: true, tolerate: ["EEXIST"] }], { what: `disconnect container "${record.name}"`, netns });
+  } finally {
+    closeSync(netns);
+  }
+}
+
+/** Published ports lead to the container's first address with a way out: another one by now, perhaps. */
+async function movePorts(context: EngineContext, record: ContainerRecord, before: readonly Placed[]): Promise<void> {
+  const ports = context.store.ports.list(record.id);
+  if (ports.length === 0) return;
+  const targetOf = (places: readonly Placed[]): PortTarget => portTarget(places.map(({ row }) => row), (id) => isInternal(context, id));
+  const was = targetOf(before);
+  const is = targetOf(activeEndpoints(context, record));
+  if (was.ipv4 === is.ipv4 && was.ipv6 === is.ipv6) return;
+  await withdrawPorts(context, ports, was);
+  await publishPorts(context, ports, is);
+}

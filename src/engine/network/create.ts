@@ -1,0 +1,58 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { ProblemsError, errnoOf } from "../../base/errors.ts";
+import { createId } from "../../base/ids.ts";
+import { resolveNetwork, validateNetworkCreate } from "../../network/create.ts";
+import type { NetworkCreateRequest } from "../../network/create.ts";
+import type { NetworkRecord } from "../../network/model.ts";
+import { decodeLinks, decodeRoutes } from "../../network/rtnetlink/views.ts";
+import type { NetworkRequest } from "../api.ts";
+import type { EngineContext } from "../context.ts";
+import { requireRoot } from "../context.ts";
+import { ensureBridge } from "./bridge.ts";
+import { recordPredefined } from "./defaults.ts";
+import { appendNetworkEvent } from "./events.ts";
+import { networkOf, rowOf } from "./model.ts";
+import { dump } from "./send.ts";
+
+/** Records a network and makes its bridge; if that fails, there is none. Throws every problem at once, in Docker's words. */
+export async function createNetwork(context: EngineContext, request: NetworkRequest): Promise<{ id: string; warnings: readonly string[] }> {
+  requireRoot();
+  const { store } = context;
+  await recordPredefined(context);
+  const wanted: NetworkCreateRequest = {
+    name: request.name, driver: request.driver, internal: request.internal, ipv6: request.ipv6, labels: request.labels, options: request.options,
+    pools: request.subnets.map(({ subnet, gateway, ipRange }) => ({ subnet, ...(gateway === undefined ? {} : { gateway }), ...(ipRange === undefined ? {} : { ipRange }) })),
+  };
+  const hostRoutes = decodeRoutes(await dump(context, "routes")).map(({ destination }) => destination);
+  const interfaces = decodeLinks(await dump(context, "links")).map(({ name }) => name);
+  const ulaGlobalId = request.ipv6 ? globalId(context) : new Uint8Array(5);
+  const network = store.transaction((): NetworkRecord => {
+    const facts = { networks: store.networks.list().map(networkOf), hostRoutes, interfaces, ulaGlobalId };
+    const problems = validateNetworkCreate(wanted, facts);
+    if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1 });
+    const record = resolveNetwork(wanted, facts, { id: createId(), created: new Date().toISOString() });
+    store.networks.create(rowOf(record));
+    appendNetworkEvent(context, record, "create");
+    return record;
+  }, { durable: true });
+  try {
+    const { warnings } = await ensureBridge(context, network);
+    return { id: network.id, warnings };
+  } catch (error) {
+    const { dropNetwork } = await import("./remove.ts");
+    await dropNetwork(context, network);
+    throw error;
+  }
+}
+
+/** The random part of this host's unique local prefix (RFC 4193, 3.2.2): made once, the same ever after. */
+function globalId(context: EngineContext): Uint8Array {
+  const path = `${context.paths.root}/ula-global-id`;
+  try {
+    writeFileSync(path, randomBytes(5), { flag: "wx", mode: 0o600 });
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  }
+  return readFileSync(path);
+}

@@ -1,0 +1,66 @@
+import { readdirSync, rmSync } from "node:fs";
+import { errnoOf } from "../../base/errors.ts";
+import { deleteBridge } from "../../network/attach.ts";
+import { BatchWriter } from "../../network/rtnetlink/batch.ts";
+import { setLink } from "../../network/rtnetlink/link.ts";
+import type { NetworkRecord } from "../../network/model.ts";
+import type { EngineContext } from "../context.ts";
+import { requireRoot } from "../context.ts";
+import { makeBridge, readyIndex, underHostLock } from "./bridge.ts";
+import { recordPredefined } from "./defaults.ts";
+import { settleMembers } from "./list.ts";
+import { refreshMembers } from "./members.ts";
+import { networkOf } from "./model.ts";
+import { passDocker, rebuildRules } from "./rules.ts";
+import { sendBatches } from "./send.ts";
+
+/**
+ * Makes the host again as the store says: rules, bridges that this boot has used or that have members, members' interfaces on them,
+ * hosts files; and removes the bridges of networks that are gone.
+ */
+export async function reloadNetworks(context: EngineContext): Promise<void> {
+  requireRoot();
+  await recordPredefined(context);
+  await settleMembers(context);
+  const { store } = context;
+  await underHostLock(context, async () => {
+    await rebuildRules(context);
+    const networks = store.networks.list().map(networkOf).filter(({ driver }) => driver === "bridge");
+    const used = markedBridges(context);
+    for (const network of networks) {
+      const members = store.endpoints.active().filter(({ networkId }) => networkId === network.id);
+      if (!used.includes(network.bridge) && members.length === 0) continue;
+      const index = readyIndex(context, network) ?? (await makeBridge(context, network)).index;
+      await rejoin(context, network, index, members.map(({ hostInterface }) => hostInterface));
+    }
+    for (const bridge of used) {
+      if (networks.some((network) => network.bridge === bridge)) continue;
+      await sendBatches(context, [{ batch: deleteBridge(bridge), tolerate: ["ENODEV"] }], { what: `remove bridge ${bridge}` });
+      rmSync(`${context.paths.state}/networks/${bridge}`, { force: true });
+    }
+    await passDocker(context);
+    refreshMembers(context, networks.map(({ id }) => id));
+  });
+}
+
+/** Bridges that were made in this boot. */
+function markedBridges(context: EngineContext): string[] {
+  try {
+    return readdirSync(`${context.paths.state}/networks`).filter((name) => !/\.\d+$/.test(name));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** A bridge that was removed under its members is a new one, and they are on it again. */
+async function rejoin(context: EngineContext, network: NetworkRecord, masterIndex: number, names: readonly (string | null)[]): Promise<void> {
+  const writer = new BatchWriter();
+  for (const name of names) {
+    if (name === null) continue;
+    setLink(writer, `join ${name} to its bridge`, { name }, { masterIndex });
+    setLink(writer, `bring up ${name}`, { name }, { up: true }, { hairpin: true, isolated: !network.icc });
+  }
+  const batch = writer.finish();
+  if (batch.messages.length > 0) await sendBatches(context, [{ batch, tolerate: ["ENODEV"] }], { what: `reload network "${network.name}"` });
+}

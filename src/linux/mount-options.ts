@@ -81,3 +81,10 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
   }
   return result;
 }
+
+/** Every option that is ours to understand; others go to the filesystem. */
+export function mountOptionNames(): string[] {
+  const attributes = Object.keys(ATTRIBUTES);
+  const propagations = Object.keys(PROPAGATION);
+  return [...attributes, ...attributes.map((name) => `r${name}`), ...propagations, ...propagations.map((name) => `r${name}`), ...SUPERBLOCK, "bind", "rbind", "defaults", "idmap", "ridmap", "async", "mand", "nomand", "loud", "remount"].sort();
+}

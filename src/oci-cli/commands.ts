@@ -18,10 +18,14 @@ export function commandTable(): Readonly<Record<string, Load>> {
     kill: () => import("./commands/kill.ts"),
     delete: () => import("./commands/delete.ts"),
     run: () => import("./commands/run.ts"),
+    exec: () => import("./commands/exec.ts"),
     ps: () => import("./commands/ps.ts"),
     list: () => import("./commands/list.ts"),
     pause: () => import("./commands/pause.ts"),
     resume: () => import("./commands/resume.ts"),
+    update: () => import("./commands/update.ts"),
+    events: () => import("./commands/events.ts"),
     spec: () => import("./commands/spec.ts"),
+    features: () => import("./commands/features.ts"),
   };
 }

@@ -14,6 +14,7 @@ import type { Context } from "./context.ts";
 import { labelOf } from "./labels.ts";
 import { filterOf } from "./seccomp.ts";
 import type { ContainerFiles, StoredState } from "./state.ts";
+import { terminalMonitor } from "./terminal.ts";
 import { checkId, filesOf, readInit, removeFiles, self } from "./state.ts";
 
 export interface CreateOptions {
@@ -33,7 +34,7 @@ export interface Created {
   readonly config: RuntimeConfig;
   readonly state: StoredState;
   /** Waits for keel; throws what failed, after nothing is left of the container. */
-  settle(): Promise<{ code: number; report: Report }>;
+  readonly settle: () => Promise<{ code: number; report: Report }>;
 }
 
 const VERSION = "1.3.0";
@@ -172,13 +173,6 @@ function openHookOutput(files: ContainerFiles): number {
 function readHookOutput(fd: number): string {
   const buffer = Buffer.alloc(2048);
   return buffer.toString("utf8", 0, readSync(fd, buffer, 0, buffer.length, 0)).trim();
-}
-
-/** Between the caller's terminal and the container's: keel pumps, as for an engine's foreground run. */
-function terminalMonitor(): NonNullable<OciLaunch["monitor"]> {
-  return {
-    detached: false, attach: { stdin: true, stdout: true, stderr: true }, openStdin: true, stdinOnce: true, detachKeys: new Uint8Array(0), finalize: [], environment: [],
-  };
 }
 
 /** A creation that failed leaves nothing; when a hook failed, the poststop hooks still run (runtime.md "Lifecycle"). */

@@ -41,7 +41,7 @@ export interface ExecLaunch {
 }
 
 /** Joined by the new process itself, all but the pid namespace; the mount namespace last, since it changes what paths mean. */
-const JOINED = [
+export const JOINED = [
   ["cgroup", C.CLONE_NEWCGROUP], ["ipc", C.CLONE_NEWIPC], ["uts", C.CLONE_NEWUTS], ["net", C.CLONE_NEWNET], ["mnt", C.CLONE_NEWNS],
 ] as const;
 
@@ -125,7 +125,7 @@ export function compileExec(launch: ExecLaunch): Plan {
   return plan;
 }
 
-interface Target {
+export interface Target {
   /** In the order of JOINED. */
   readonly namespaces: readonly Call[];
   readonly user: Call | undefined;
@@ -134,7 +134,7 @@ interface Target {
 }
 
 /** Opens every namespace through one directory, which belongs to one process whatever becomes of its pid. */
-function openTarget(plan: Plan, { target, userNamespace }: ExecLaunch, where: string): Target {
+export function openTarget(plan: Plan, { target, userNamespace }: Pick<ExecLaunch, "target" | "userNamespace">, where: string): Target {
   const { outer } = plan;
   outer.stage("namespaces");
   const directory: Fd = typeof target === "number" ? target
@@ -150,14 +150,14 @@ function openTarget(plan: Plan, { target, userNamespace }: ExecLaunch, where: st
   return { namespaces, user, extra: [pid, directory] };
 }
 
-function joinUser(inner: Line, user: Call, where: string): void {
+export function joinUser(inner: Line, user: Call, where: string): void {
   const what = `join the user namespace ${where}`;
   inner.call("setns", [user, C.CLONE_NEWUSER], { what, why: "first: it decides what the others are joined with" });
   inner.call("setresgid", [0, 0, 0], { what, why: "the mapping's group 0" });
   inner.call("setresuid", [0, 0, 0], { what, why: "the mapping's user 0" });
 }
 
-function cloneInto(outer: Line, cgroup: Call | undefined, where: string): { child: Call; pidfd: Fd } {
+export function cloneInto(outer: Line, cgroup: Call | undefined, where: string): { child: Call; pidfd: Fd } {
   outer.stage("clone");
   const pidfd = new Block(8, "int");
   const args = new Block(88, "struct clone_args").pointer(8, pidfd).u64(32, C.SIGCHLD);
@@ -172,7 +172,7 @@ function cloneInto(outer: Line, cgroup: Call | undefined, where: string): { chil
 }
 
 /** Through the host's /proc, which is still the one that paths mean: the container's could be a fake (CVE-2025-52881). */
-function setOomScore(inner: Line, score: number, where: string): void {
+export function setOomScore(inner: Line, score: number, where: string): void {
   const what = `set oom_score_adj ${where}`;
   const text = String(score);
   const file = inner.call("openat", [C.AT_FDCWD, "/proc/self/oom_score_adj", C.O_WRONLY | C.O_CLOEXEC, 0], { what, why: "process.oomScoreAdj" });
@@ -181,7 +181,7 @@ function setOomScore(inner: Line, score: number, where: string): void {
 }
 
 /** The container's /dev/pts, if that is what is there: the kernel tells a filesystem by its magic number. */
-function openDevpts(inner: Line, where: string): Call {
+export function openDevpts(inner: Line, where: string): Call {
   const what = `open "/dev/pts" ${where}`;
   const root = inner.call("openat", [C.AT_FDCWD, "/", C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what, why: "the container's root" });
   const devpts = openInRoot(inner, root, "dev/pts", { flags: C.O_PATH | C.O_DIRECTORY, resolve: C.RESOLVE_IN_ROOT | C.RESOLVE_NO_SYMLINKS, what, why: "where its terminals are" });

@@ -52,7 +52,7 @@ export function execute(line: Line, process: Process, where: string): ExecCalls 
     }));
   if (files.length > 1) {
     for (const attempt of attempts) line.fail(Errno.EACCES, { what, why: "one was there, but not executable", when: { of: attempt, is: "EACCES" } });
-    line.fail(Errno.ENOENT, { what: `execute "${command}" ${where}: not in PATH`, why: "none of them was there" });
+    line.fail(Errno.ENOENT, { what: `execute "${command}" ${where}: executable file not found in $PATH`, why: "none of them was there" });
   }
   return { attempts };
 }

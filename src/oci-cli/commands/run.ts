@@ -3,6 +3,7 @@ import type { Context } from "../context.ts";
 import type { Created } from "../create.ts";
 import { createContainer, writePidFile } from "../create.ts";
 import { count, parseFlags, positional } from "../flags.ts";
+import { forwardSignals } from "../forward.ts";
 import { readInit } from "../state.ts";
 
 const FLAGS = ["bundle b=", "console-socket=", "pid-file=", "preserve-fds=", "no-pivot", "no-new-keyring", "detach d", "keep", "no-subreaper"];
@@ -25,7 +26,7 @@ export const command: Command = {
       if (pidFile !== undefined) writePidFile(pidFile, report.childPid);
       return 0;
     }
-    const release = forwardSignals(created);
+    const release = forwardSignals(created.running);
     const finished = created.settle();
     if (pidFile !== undefined) void writeEarly(created, pidFile, finished.then(() => undefined, () => undefined));
     const { code } = await finished;
@@ -34,17 +35,6 @@ export const command: Command = {
     return code;
   },
 };
-
-/** keel passes on what it is told; we are told in its place. */
-function forwardSignals({ running }: Created): () => void {
-  const signals = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGWINCH", "SIGCONT"] as const;
-  const numbers: Record<(typeof signals)[number], number> = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1, SIGQUIT: 3, SIGUSR1: 10, SIGUSR2: 12, SIGWINCH: 28, SIGCONT: 18 };
-  const listeners = signals.map((name) => [name, () => { running.kill(numbers[name]); }] as const);
-  for (const [name, listener] of listeners) process.on(name, listener);
-  return () => {
-    for (const [name, listener] of listeners) process.off(name, listener);
-  };
-}
 
 /** While the program runs: keel writes down its identity at birth. */
 async function writeEarly({ files }: Created, pidFile: string, finished: Promise<void>): Promise<void> {

@@ -1,0 +1,31 @@
+import { SampanError } from "../../base/errors.ts";
+import { planFailure } from "../../plan/index.ts";
+import type { Command } from "../commands.ts";
+import { writePidFile } from "../create.ts";
+import { execInContainer } from "../exec.ts";
+import { parseFlags } from "../flags.ts";
+import { forwardSignals } from "../forward.ts";
+
+const FLAGS = [
+  "console-socket=", "cwd=", "env e=", "tty t", "user u=", "additional-gids g=", "process p=", "detach d", "pid-file=", "process-label=", "apparmor=",
+  "no-new-privs", "cap c=", "preserve-fds=", "ignore-paused",
+];
+
+export const command: Command = {
+  summary: "Run one more process in a container",
+  usage: "[--detach] [--tty] [--user UID[:GID]] [--env K=V]... [--cwd DIR] [--cap NAME]... [--process FILE] [--console-socket PATH] [--pid-file PATH] [--preserve-fds N] [--ignore-paused] ID [COMMAND [ARG]...]",
+  async run(context, words) {
+    const flags = parseFlags("exec", words, FLAGS, { stopAtFirst: true });
+    const [id, ...args] = flags.rest;
+    if (id === undefined) throw new SampanError("invalid", 'Cannot run "exec": it takes <container-id> and a command, and nothing was given');
+    const { plan, running } = await execInContainer(context, id, flags, args);
+    const release = flags.has("detach") ? undefined : forwardSignals(running);
+    const { code, report } = await running.finished;
+    release?.();
+    const failure = planFailure(plan, report);
+    if (failure) throw failure;
+    const pidFile = flags.value("pid-file");
+    if (pidFile !== undefined) writePidFile(pidFile, report.childPid);
+    return code;
+  },
+};

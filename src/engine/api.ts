@@ -290,7 +290,10 @@ export interface Images {
   /** A tar file or stream, compressed or not, as one layer. A path of "-" does not exist here: pass the stream. */
   import(source: CopySource, request: ImportRequest, options: WithProgress): Promise<{ readonly id: string }>;
   load(source: CopySource, options: WithProgress & { readonly platforms?: readonly string[] | undefined }): Promise<readonly LoadedImage[]>;
-  save(names: readonly string[], options: WithProgress & { readonly platforms?: readonly string[] | undefined }): AsyncIterable<Uint8Array>;
+  /** As one archive: "docker" (an OCI layout that every `docker load` reads too) unless said otherwise. */
+  save(names: readonly string[], options: WithProgress & { readonly platforms?: readonly string[] | undefined; readonly format?: "docker" | "oci" | undefined }): AsyncIterable<Uint8Array>;
+  /** As an OCI layout in a directory that is empty or not there yet. */
+  saveDirectory(names: readonly string[], directory: string, options: WithProgress & { readonly platforms?: readonly string[] | undefined }): Promise<void>;
   tag(name: string, target: string, options: Cancellable): Promise<void>;
   remove(name: string, options: Cancellable & { readonly force: boolean; readonly noPrune: boolean }): Promise<readonly ImageRemoval[]>;
   history(name: string, options: Cancellable & { readonly platform?: string | undefined }): Promise<readonly HistoryEntry[]>;
@@ -353,6 +356,10 @@ export interface System {
   boot(options: Cancellable): Promise<{ readonly started: readonly string[]; readonly failed: readonly { readonly name: string; readonly reason: string }[] }>;
   /** What a monitor's or a sleeper's process does: ends the container of this full id if it has ended, starts it if that is due. Anybody may, at any time. */
   finish(id: string): Promise<void>;
+  /** What a monitor starts when a container's health may have changed. */
+  noteHealth(id: string): Promise<void>;
+  /** Removes what crashes have left and nothing accounts for any more. Can be repeated, and cut short. */
+  collect(options: Cancellable): Promise<{ readonly reclaimedBytes: number }>;
   /** What this kernel has and lacks. */
   checkHost(options: Cancellable): Promise<readonly HostCheck[]>;
 }

@@ -85,7 +85,7 @@ function naming(mount: Mount, context: Context): string {
  */
 function openBeneath(line: Line, root: string, path: string, what: string): Call {
   const directory = line.call("openat", [C.AT_FDCWD, root, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what: `${what}: open "${root}"`, why: "the root that the path must stay beneath" });
-  return openInRoot(line, directory, path, { what: `${what}: open "${path}" of "${root}"`, why: "beneath that root, whatever its links say", resolve: C.RESOLVE_BENEATH });
+  return openInRoot(line, directory, path, { what: `${what}: open "${path}" without leaving "${root}"`, why: "beneath that root, whatever its links say", resolve: C.RESOLVE_BENEATH });
 }
 
 /**

@@ -29,7 +29,7 @@ export async function runContainer(context: EngineContext, request: RunRequest, 
 export async function runSession(context: EngineContext, request: RunRequest, options: RunOptions, more: Pick<LaunchOptions, "alter"> & { readonly trace?: boolean }): Promise<Session & { readonly id: ContainerId }> {
   requireRoot();
   checkRequest(request);
-  const { stored: wanted, volumes } = await prepare(context, request);
+  const { stored: wanted, volumes } = await prepare(context, request, options);
   const cgroup = cgroupPlanOf(context, wanted);
   const network = await prepareNetwork(context, wanted);
   const cidfile = await reserveCidfile(request);
@@ -45,10 +45,10 @@ export async function runSession(context: EngineContext, request: RunRequest, op
 }
 
 /** Makes a container without starting it. */
-export async function createContainer(context: EngineContext, request: RunRequest, _options: WithProgress): Promise<CreatedContainer> {
+export async function createContainer(context: EngineContext, request: RunRequest, options: WithProgress): Promise<CreatedContainer> {
   requireRoot();
   checkRequest(request);
-  const { stored: wanted, volumes } = await prepare(context, request);
+  const { stored: wanted, volumes } = await prepare(context, request, options);
   // A network that is not there, or an address that cannot be, is refused now too.
   await prepareNetwork(context, wanted, false);
   // What this host cannot enforce is refused now, not when it is started.

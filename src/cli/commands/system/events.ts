@@ -14,11 +14,18 @@ export function formatEvent({ Type, Action, Actor, timeNano }: EngineEvent): str
   return `${rfc3339Nano(timeNano)} ${Type} ${Action} ${Actor.ID}${attributes.length === 0 ? "" : ` (${attributes.join(", ")})`}`;
 }
 
+/** Docker's JSON: events of containers and images carry the fields of its first API too. */
+function jsonEvent(event: EngineEvent): unknown {
+  const { Type, Action, Actor } = event;
+  if (Type === "container") return { status: Action, id: Actor.ID, from: Actor.Attributes["image"] ?? "", ...event };
+  return Type === "image" ? { status: Action, id: Actor.ID, ...event } : event;
+}
+
 /** An event with the fields that older formats ask for. */
 function templateEvent(event: EngineEvent): Record<string, unknown> {
   const { Type, Action, Actor, scope, time, timeNano } = event;
   const fields = { Type, Action, Actor, Scope: scope, Time: time, TimeNano: timeNano, Status: Action, ID: Actor.ID, From: Actor.Attributes["image"] ?? "" };
-  return Object.defineProperty(fields, "toJSON", { value: () => event, enumerable: false });
+  return Object.defineProperty(fields, "toJSON", { value: () => jsonEvent(event), enumerable: false });
 }
 
 export const command = defineCommand({
@@ -49,7 +56,7 @@ export const command = defineCommand({
 
 async function eventPrinter(format: string | undefined): Promise<(event: EngineEvent) => string> {
   if (format === undefined || format === "") return formatEvent;
-  if (format === "json") return (event) => toJson(event);
+  if (format === "json") return (event) => toJson(jsonEvent(event));
   const { compileTemplate } = await import("../../output/template/index.ts");
   const template = compileTemplate(unescapeTabs(format));
   return (event) => template.execute(templateEvent(event));

@@ -38,7 +38,8 @@ export const command = defineCommand({
     io.out(deletedText("Deleted Volumes", volumes.deleted));
     const images = await engine.images.prune({ all: flags.all, filters, signal });
     io.out(deletedText("Deleted Images", removalLines(images.removed)));
-    io.out(`Total reclaimed space: ${humanSize(containers.reclaimedBytes + networks.reclaimedBytes + volumes.reclaimedBytes + images.reclaimedBytes)}\n`);
+    const garbage = await engine.system.collect({ signal });
+    io.out(`Total reclaimed space: ${humanSize(garbage.reclaimedBytes + containers.reclaimedBytes + networks.reclaimedBytes + volumes.reclaimedBytes + images.reclaimedBytes)}\n`);
     return 0;
   },
 });

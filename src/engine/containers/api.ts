@@ -57,6 +57,10 @@ export function containersApi(context: EngineContext): Partial<Containers> & Pic
       const { removeContainer } = await import("./remove.ts");
       return removeContainer(context, name, options);
     },
+    async commit(name, request, options) {
+      const { commitContainer } = await import("../images/commit.ts");
+      return commitContainer(context, name, request, options);
+    },
     async rename(name, newName, options) {
       const { renameContainer } = await import("./rename.ts");
       return renameContainer(context, name, newName, options);

@@ -90,7 +90,7 @@ export async function startInBackground(context: EngineContext, name: string, _o
 }
 
 async function launchInBackground(context: EngineContext, { record, stored, cgroup, network }: Begun): Promise<void> {
-  await launch(context, record, stored, cgroup, {
+  await launchForStart(context, record, stored, cgroup, {
     detached: true, streams: {}, callerEnv: {}, trace: false, sigProxy: false, network, detachKeys: await detachKeysOf(stored.request.detachKeys),
   });
 }
@@ -106,11 +106,21 @@ export async function startAttached(context: EngineContext, name: string, option
     return api.attach(name, options);
   }
   const { record, stored, cgroup, network } = begun;
-  const { exitCode, detached } = await launch(context, record, stored, cgroup, {
+  const { exitCode, detached } = await launchForStart(context, record, stored, cgroup, {
     detached: false, streams: options.streams, callerEnv: {}, trace: false, sigProxy: options.sigProxy, network,
     detachKeys: await detachKeysOf(options.detachKeys ?? stored.request.detachKeys),
   });
   return { exitCode, detached };
+}
+
+/** As `launch`: but `start` fails with 1, where `run` has exit codes of its own for a program that could not be executed. */
+async function launchForStart(...args: Parameters<typeof launch>): Promise<SessionResult> {
+  try {
+    return await launch(...args);
+  } catch (error) {
+    if (!(error instanceof SampanError)) throw error;
+    throw new SampanError(error.kind, error.message, { hint: error.hint, code: error.code, cause: error });
+  }
 }
 
 /**

@@ -356,10 +356,10 @@ export interface System {
   boot(options: Cancellable): Promise<{ readonly started: readonly string[]; readonly failed: readonly { readonly name: string; readonly reason: string }[] }>;
   /** What a monitor's or a sleeper's process does: ends the container of this full id if it has ended, starts it if that is due. Anybody may, at any time. */
   finish(id: string): Promise<void>;
-  /** What a monitor starts when a container's health may have changed. */
-  noteHealth(id: string): Promise<void>;
   /** Removes what crashes have left and nothing accounts for any more. Can be repeated, and cut short. */
   collect(options: Cancellable): Promise<{ readonly reclaimedBytes: number }>;
+  /** What a monitor starts when a container's health may have changed. */
+  noteHealth(id: string): Promise<void>;
   /** What this kernel has and lacks. */
   checkHost(options: Cancellable): Promise<readonly HostCheck[]>;
 }

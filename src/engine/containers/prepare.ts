@@ -3,6 +3,7 @@ import { ProblemsError, SampanError } from "../../base/errors.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import { createId } from "../../base/ids.ts";
 import type { VolumeRecord } from "../../storage/state/index.ts";
+import type { WithProgress } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 import type { RunRequest } from "../request.ts";
 import { checkRequest } from "../spec/check.ts";
@@ -11,7 +12,7 @@ import { directoryImage, hostImage } from "../spec/image.ts";
 import type { StoredConfig, StoredMount } from "../spec/stored.ts";
 
 /** Finds what to run. Throws "not-found" in Docker's words. */
-export async function resolveImage(context: EngineContext, request: RunRequest): Promise<RunnableImage> {
+export async function resolveImage(context: EngineContext, request: RunRequest, options: WithProgress = {}): Promise<RunnableImage> {
   if (request.rootfs) {
     const { path } = request.rootfs;
     if (!existsSync(path)) throw new SampanError("not-found", `Cannot use root filesystem "${path}": no such directory`, { exitCode: 125 });
@@ -20,7 +21,7 @@ export async function resolveImage(context: EngineContext, request: RunRequest):
   }
   if (request.image === "host") return hostImage(request.image);
   const { imageForRun } = await import("../images/for-run.ts");
-  return imageForRun(context, request);
+  return imageForRun(context, request, options);
 }
 
 /** A bind mount's source must be there, or is made (`-v`); what a volume or a tmpfs becomes is decided by the caller. */
@@ -59,9 +60,9 @@ export interface VolumeUse {
  * All that can be decided about a container before anything is made. Throws every problem at once.
  * Volumes, other containers' mounts and what only running containers have are looked up by the parts that know them.
  */
-export async function prepare(context: EngineContext, request: RunRequest): Promise<Prepared> {
+export async function prepare(context: EngineContext, request: RunRequest, options: WithProgress = {}): Promise<Prepared> {
   const problems: string[] = [];
-  const image = await resolveImage(context, request);
+  const image = await resolveImage(context, request, options);
   const id = createId() as ContainerId; // the one place where container ids come from
   const mounts: StoredMount[] = [];
   const volumes: VolumeUse[] = [];

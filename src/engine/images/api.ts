@@ -1,11 +1,11 @@
 import { deferredIterable } from "../../base/deferred-iterable.ts";
 import type { Images } from "../api.ts";
 import type { EngineContext } from "../context.ts";
-import { requireRootFor } from "./root-only.ts";
+import { needRoot } from "../privilege.ts";
 
 /** The engine's `images`: each use case is a file of its own, loaded when it is first asked for. */
 export function imagesApi(context: EngineContext): Images {
-  const needsRoot = (): void => { requireRootFor("manage images"); };
+  const needsRoot = (): void => { needRoot("manage images"); };
   return {
     async list(options) {
       const { listImages } = await import("./list.ts");

@@ -1,6 +1,7 @@
 import { hostPlatform, parsePlatform } from "../../oci/platform.ts";
 import { parseReference, withDefaultTag } from "../../oci/reference.ts";
 import { SampanError } from "../../base/errors.ts";
+import { expectHeavyWork } from "../../base/heavy.ts";
 import { appendLayer, applyChanges, createImage, emptyConfig } from "../../images/index.ts";
 import type { CopySource, ImportRequest, WithProgress } from "../api.ts";
 import type { EngineContext } from "../context.ts";
@@ -12,6 +13,7 @@ import { openSource } from "./source.ts";
 
 /** A root filesystem as an image of one layer. */
 export async function importImage(context: EngineContext, source: CopySource, request: ImportRequest, { signal, onProgress }: WithProgress): Promise<{ id: string }> {
+  expectHeavyWork();
   // All that can be wrong with the request is found before anything is read.
   const tags = request.reference === "" ? [] : [withDefaultTag(parseReference(request.reference))];
   if (tags.some(({ digest }) => digest !== undefined)) throw new SampanError("invalid", "cannot import digest reference");

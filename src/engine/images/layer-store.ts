@@ -5,7 +5,7 @@ import { acquireLock, tryLock, type FileLock } from "../../storage/content/index
 import { applyLayer, inheritDirectories, KeelSink, openLayerView, type LayerSummary, type LayerView } from "../../storage/layers/index.ts";
 import type { EngineContext } from "../context.ts";
 import { makePrivate } from "../context.ts";
-import { diskBytes } from "./disk-bytes.ts";
+import { diskBytes } from "../system/disk-bytes.ts";
 
 /**
  * Unpacked layers on disk, by chain ID:

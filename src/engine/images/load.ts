@@ -1,4 +1,5 @@
 import { SampanError } from "../../base/errors.ts";
+import { expectHeavyWork } from "../../base/heavy.ts";
 import { chainIds, platformOfConfig } from "../../oci/image-config.ts";
 import { descriptorOf, type ImageManifest } from "../../oci/manifest.ts";
 import { bestPlatform, formatPlatform, hostPlatform, parsePlatform, type Platform } from "../../oci/platform.ts";
@@ -18,6 +19,7 @@ type LoadOptions = WithProgress & { readonly platforms?: readonly string[] | und
 
 /** Every image of an archive, or of an OCI layout in a directory, with its names. */
 export async function loadImages(context: EngineContext, source: CopySource, options: LoadOptions): Promise<readonly LoadedImage[]> {
+  expectHeavyWork();
   const { signal } = options;
   const content = await openContent(context);
   await using keep = await keepContent(context, content);

@@ -1,4 +1,5 @@
 import { SampanError } from "../../base/errors.ts";
+import { expectHeavyWork } from "../../base/heavy.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { digestHex, type Digest } from "../../oci/digest.ts";
 import { CONFIG_BYTES_MAX, chainIds, parseImageConfig, requireMatchingLayers } from "../../oci/image-config.ts";
@@ -17,6 +18,7 @@ import { unpackImage } from "./unpack.ts";
 
 /** Pulls what a name means, or with `allTags` every tag of its repository. */
 export async function pullImages(context: EngineContext, name: string, options: PullOptions): Promise<readonly PulledImage[]> {
+  expectHeavyWork();
   const given = parseReference(name);
   if (options.platform !== undefined) parsePlatform(options.platform);
   await using client = await openRegistryClient(options.tlsVerify);

@@ -1,4 +1,5 @@
 import { SampanError } from "../../base/errors.ts";
+import { expectHeavyWork } from "../../base/heavy.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { digestHex } from "../../oci/digest.ts";
 import { familiarName, formatReference, parseReference, repositoryName, withDefaultTag, type Reference } from "../../oci/reference.ts";
@@ -16,6 +17,7 @@ const UPLOADS_AT_ONCE = 5;
 
 /** Pushes the image of a name, or with `allTags` every tag of its repository. */
 export async function pushImages(context: EngineContext, name: string, options: PushOptions): Promise<readonly PushedImage[]> {
+  expectHeavyWork();
   const given = parseReference(name);
   if (given.digest !== undefined) throw new SampanError("invalid", "cannot push a digest reference");
   const references = options.allTags ? tagsOf(context, given) : [withDefaultTag(given)];

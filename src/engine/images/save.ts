@@ -1,4 +1,5 @@
 import { SampanError } from "../../base/errors.ts";
+import { expectHeavyWork } from "../../base/heavy.ts";
 import { familiarReference, formatReference } from "../../oci/reference.ts";
 import { writeArchive, writeLayout, type NamedImage } from "../../images/index.ts";
 import { tarFormat } from "../../storage/tar/index.ts";
@@ -12,6 +13,7 @@ export type SaveOptions = WithProgress & { readonly platforms?: readonly string[
 
 /** Images as one archive, with the names by which they were asked for. */
 export async function* saveImages(context: EngineContext, names: readonly string[], options: SaveOptions): AsyncGenerator<Uint8Array> {
+  expectHeavyWork();
   await using collected = await collectImages(context, names, options);
   for await (const chunk of writeArchive(collected.images, options.format ?? "docker", tarFormat)) {
     options.signal?.throwIfAborted();

@@ -2,9 +2,10 @@ import { Block } from "../plan/index.ts";
 import type { Call } from "../plan/index.ts";
 import * as C from "../linux/constants.ts";
 import type { Context, Fd } from "./context.ts";
+import type { BirthFiles } from "./launch.ts";
 
 /** Copies /proc/PID/stat of a process to a file, so that others can tell it from a later one with the same pid. */
-export function recordBirth(context: Context, child: Call, birth: { readonly pidFile: string; readonly monitorFile?: string }): void {
+export function recordBirth(context: Context, child: Call, birth: BirthFiles): void {
   const { outer, where } = context;
   const what = `record the processes ${where}`;
   const childStat = new Block(32, "path");
@@ -22,6 +23,10 @@ export function recordBirth(context: Context, child: Call, birth: { readonly pid
   };
   copy(directory, "stat", birth.pidFile);
   if (birth.monitorFile !== undefined) copy(C.AT_FDCWD, "/proc/self/stat", birth.monitorFile);
+  if (birth.link !== undefined) {
+    outer.call("unlinkat", [C.AT_FDCWD, birth.link, 0], { what, why: "of an earlier run", tolerate: ["ENOENT"] });
+    outer.call("symlinkat", [childStat, C.AT_FDCWD, birth.link], { what, why: "for plans that were prepared before it had a pid" });
+  }
   outer.call("close", [directory], { what, why: "done with it" });
 }
 

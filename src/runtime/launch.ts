@@ -76,6 +76,13 @@ export interface MonitorPlan {
   readonly health?: HealthPlan;
 }
 
+export interface BirthFiles {
+  readonly pidFile: string;
+  readonly monitorFile?: string;
+  /** A link to the first process's directory in /proc, for plans that are prepared before it has a pid. */
+  readonly link?: string;
+}
+
 export interface Launch {
   readonly config: RuntimeConfig;
   readonly host: HostFacts;
@@ -92,7 +99,7 @@ export interface Launch {
   /** With a monitor the container outlives its starter; without, keel waits and the streams are the caller's own. */
   readonly monitor?: MonitorPlan;
   /** Where the identity of the first process and of the monitor is written: a copy of their /proc/PID/stat. */
-  readonly birth?: { readonly pidFile: string; readonly monitorFile?: string };
+  readonly birth?: BirthFiles;
   /** Time every call. */
   readonly trace: boolean;
   /** Destinations of bind mounts whose source is not a directory: what is missing there is made as a file. */

@@ -56,14 +56,14 @@ describe("what every container has (experiment 12)", () => {
     expect(guest.umask).toBe(0o022);
     expect(statusField(guest, "SigBlk")).toBe("0000000000000000");
     expect(statusField(guest, "SigIgn")).toBe("0000000000000000");
-    const processes = await inside([], ["sh", "-c", "ls -d /proc/[0-9]*; true"]);
-    expect(processes.split("\n")).toEqual(["/proc/1", "/proc/2"]); // the shell and ls
+    const processes = await inside([], ["sh", "-c", "echo /proc/[0-9]*"]);
+    expect(processes).toBe("/proc/1");
   });
 
   test("masked and read-only paths", async () => {
     const guest = await facts([], ["-w", "/proc/sys/kernel/hostname", "-w", "/proc/irq/default_smp_affinity", "-w", "/sys/kernel"]);
     expect(Object.values(guest.writable)).toEqual(["EROFS", "EROFS", "EROFS"]);
-    expect(await inside([], ["sh", "-c", "cat /proc/keys /proc/timer_list /proc/interrupts /proc/kcore 2>/dev/null | wc -c; ls /sys/firmware /proc/acpi /proc/scsi 2>/dev/null | grep -v :"])).toBe("0");
+    expect(await inside([], ["sh", "-c", "cat /proc/keys /proc/timer_list /proc/interrupts /proc/kcore 2>/dev/null | wc -c; ls /sys/firmware /proc/acpi /proc/scsi 2>/dev/null | grep -v : | grep .; true"])).toBe("0");
   });
 
   test("the environment is the image's and the person's, never the host's", async () => {

@@ -97,6 +97,7 @@ export async function execInContainer(context: Context, id: string, flags: Flags
     const { state } = container;
     const plan = compileOciExec({
       name: id, process, linux: config.linux, target: 3 + preserve, detach, keepBelow: 3 + preserve,
+      namespaces: new Set([...namespaces.keys()].map((type) => (type === "network" ? "net" : type === "mount" ? "mnt" : type))),
       userNamespace: namespaces.has("user"), timeNamespace: namespaces.has("time"),
       cgroup: state.cgroup ? joinOf(state.cgroup.paths) : { v1TaskFiles: [] },
       host: { lastCapability: LAST_CAPABILITY },

@@ -25,6 +25,8 @@ export interface OciExecLaunch {
   /** /proc/PID of the container's first process, opened and checked, as keel inherits it. */
   readonly target: number;
   readonly userNamespace: boolean;
+  /** Which of "cgroup", "ipc", "uts", "net" and "mnt" are not the host's. */
+  readonly namespaces: ReadonlySet<string>;
   readonly timeNamespace: boolean;
   readonly cgroup: CgroupJoin;
   readonly host: Pick<HostFacts, "lastCapability">;
@@ -74,11 +76,12 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   if (affinity?.final) setAffinity(inner, affinity.final, where, "process.execCPUAffinity.final");
   if (process.oomScoreAdj !== undefined) setOomScore(inner, process.oomScoreAdj, where);
   if (launch.label) setLabel(inner, launch.label, where);
-  if (target.user) joinUser(inner, target.user, where);
   target.namespaces.forEach((fd, i) => {
     const [name, flag] = JOINED[i] ?? ["", 0];
-    inner.call("setns", [fd, flag], { what: `join the ${name} namespace ${where}`, why: "a process of the container sees what the container sees" });
+    if (launch.namespaces.has(name)) inner.call("setns", [fd, flag], { what: `join the ${name} namespace ${where}`, why: "a process of the container sees what the container sees" });
   });
+  // Last: the others may belong to the host's user namespace, for which the container's root counts nothing.
+  if (target.user) joinUser(inner, target.user, where);
   const descriptors: Fd[] = [...target.namespaces, ...(target.user ? [target.user] : []), ...cgroup.tasks, ...(cgroup.directory ? [cgroup.directory] : []), ...target.extra, ...(time ? [time] : [])];
   for (const fd of descriptors) inner.call("close", [fd], { what: `close a descriptor ${where}`, why: "a way out of the container, no longer needed" });
   inner.call("setsid", [], { what: `start a session ${where}`, why: "no controlling terminal of the host's" });

@@ -168,6 +168,42 @@ describe("states", () => {
   });
 });
 
+describe("removal by force", () => {
+  test("of a container in the foreground: its command line ends with 137, without a word", async () => {
+    const foreground = box.sampan(["run", ...base, "--name", "watched", "--rootfs", rootfs, "sh", "-c", "echo here; exec sleep 1000"]);
+    await until("it runs", async () => (await box.ok(["ps", "-q"])) !== "");
+    await sleep(50);
+    await box.ok(["rm", "-f", "watched"]);
+    expect(await foreground).toMatchObject({ exitCode: 137, stdout: "here\n", stderr: "" });
+    expect(await box.ok(["ps", "-aq"])).toBe("");
+  });
+
+  test("fifty that run are gone in well under the time of fifty", async () => {
+    const names = Array.from({ length: 50 }, (_, i) => `bulk${i}`);
+    const ids = await Promise.all(names.map((name) => background(name, "exec sleep 1000")));
+    const began = performance.now();
+    await box.ok(["rm", "-f", ...names]);
+    // The bar on an idle machine is half a second (bench/density.ts).
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(ids.flatMap(leftovers)).toEqual([]);
+  }, 60_000);
+
+  test("-v and --rm take anonymous volumes along, a plain rm leaves them", async () => {
+    const volumes = join(box.root, "volumes");
+    const count = (): number => (existsSync(volumes) ? readdirSync(volumes).filter((name) => !name.startsWith(".")).length : 0);
+    const before = count();
+    await background("vol", "exec sleep 1000", "-v", "/data");
+    expect(count()).toBe(before + 1);
+    await box.ok(["rm", "-f", "vol"]);
+    expect(count()).toBe(before + 1);
+    await background("vol", "exec sleep 1000", "-v", "/data");
+    await box.ok(["rm", "-fv", "vol"]);
+    expect(count()).toBe(before + 1);
+    await box.ok(["run", "--rm", ...base, "-v", "/data", "--rootfs", rootfs, "true"]);
+    expect(count()).toBe(before + 1);
+  });
+});
+
 describe("stop and kill", () => {
   test("a program that listens ends with its own code, at once", async () => {
     await background("polite", "trap 'exit 5' TERM; while true; do sleep 0.01; done");

@@ -1,4 +1,4 @@
-import type { Cancellable, DiskUsage, Images } from "../api.ts";
+import type { Cancellable, DiskUsage, Images, ImageSummary } from "../api.ts";
 import { listContainers } from "../containers/list.ts";
 import type { ContainerId, EngineContext } from "../context.ts";
 import { containerPaths } from "../paths.ts";
@@ -18,9 +18,23 @@ export async function diskUsage(context: EngineContext, images: Pick<Images, "li
     ...volumeDetails(volume), UsageCount: store.volumes.users(volume.name).length, UsageBytes: diskBytes(`${volumeDirectory(paths, volume.name)}/_data`),
   }));
   return {
-    images: images === undefined ? [] : await images.list({ all: false, signal: options.signal }),
+    images: images === undefined ? [] : withShares(context, await images.list({ all: false, signal: options.signal })),
     layersBytes: store.layers.list().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
     containers,
     volumes,
   };
+}
+
+/** How much of each image other images have too, and how many containers are made of it. */
+function withShares({ store }: EngineContext, images: readonly ImageSummary[]): ImageSummary[] {
+  const chains = new Map(store.images.list().map(({ id, chainIds }) => [id as string, chainIds]));
+  const sizes = new Map(store.layers.list().map(({ chainId, sizeBytes }) => [chainId, sizeBytes]));
+  const holders = new Map<string, number>();
+  for (const chainIds of chains.values()) for (const chainId of new Set(chainIds)) holders.set(chainId, (holders.get(chainId) ?? 0) + 1);
+  const containers = store.containers.list();
+  return images.map((image) => ({
+    ...image,
+    sharedBytes: (chains.get(image.id) ?? []).reduce((sum, chainId) => sum + ((holders.get(chainId) ?? 0) > 1 ? (sizes.get(chainId) ?? 0) : 0), 0),
+    containers: containers.filter(({ imageId }) => imageId === image.id).length,
+  }));
 }

@@ -102,7 +102,16 @@ export function resolveUser(question: UserQuestion): ResolvedUser {
     throw new SampanError("invalid", `Cannot use user "${user}": it is to be USER or USER:GROUP`, { exitCode: 125 });
   const wantedUid = userPart === "" ? 0 : parseId(userPart, user);
   const wantedGid = groupPart === undefined ? undefined : parseId(groupPart, user);
-  const passwd = parsePasswd(readLayered(layers, ["etc", "passwd"]) ?? "");
+  // A number is one whatever the file says: then a file that cannot be trusted only costs the name's further facts.
+  const read = (file: "passwd" | "group", needed: boolean): string => {
+    try {
+      return readLayered(layers, ["etc", file]) ?? "";
+    } catch (error) {
+      if (needed || !(error instanceof SampanError)) throw error;
+      return "";
+    }
+  };
+  const passwd = parsePasswd(read("passwd", wantedUid === undefined));
   const entry = passwd.find(({ name, uid }) => (wantedUid === undefined ? name === userPart : uid === wantedUid));
   if (wantedUid === undefined && !entry)
     throw new SampanError("invalid", `unable to find user ${userPart}: no matching entries in passwd file`, { exitCode: 125 });
@@ -111,7 +120,7 @@ export function resolveUser(question: UserQuestion): ResolvedUser {
   const additional = new Set<number>();
   const namedGroups = question.groupAdd.filter((group) => parseId(group, group) === undefined);
   const needsGroups = (groupPart !== undefined && wantedGid === undefined) || (groupPart === undefined && entry !== undefined) || namedGroups.length > 0;
-  const groups = needsGroups ? parseGroup(readLayered(layers, ["etc", "group"]) ?? "") : [];
+  const groups = needsGroups ? parseGroup(read("group", namedGroups.length > 0 || (groupPart !== undefined && wantedGid === undefined))) : [];
   if (groupPart !== undefined && wantedGid === undefined) {
     const group = groups.find(({ name }) => name === groupPart);
     if (!group) throw new SampanError("invalid", `unable to find group ${groupPart}: no matching entries in group file`, { exitCode: 125 });

@@ -108,10 +108,19 @@ async function headOrKnown(repository: Repository, reference: Reference, operati
   const { digest } = reference;
   if (digest !== undefined) {
     const raw = await options.readLocal?.(digest);
-    if (raw !== undefined && digestOf(raw, digestAlgorithm(digest)) === digest) return { ...descriptorOf(parseManifest(raw)), digest };
-    return undefined;
+    return raw !== undefined && digestOf(raw, digestAlgorithm(digest)) === digest ? describeLocal(raw, digest) : undefined;
   }
   return headManifest(repository, reference, operation, options);
+}
+
+/** undefined for a document that leaves its media type to whoever points to it: the registry has to say it. */
+function describeLocal(raw: Uint8Array, digest: Descriptor["digest"]): Descriptor | undefined {
+  try {
+    return { ...descriptorOf(parseManifest(raw)), digest };
+  } catch (error) {
+    if (error instanceof SampanError) return undefined;
+    throw error;
+  }
 }
 
 async function loadLocal(descriptor: Descriptor, operation: Operation, options: ResolveOptions): Promise<ImageManifest | ImageIndex | undefined> {

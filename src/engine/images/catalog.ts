@@ -1,3 +1,5 @@
+import { SampanError } from "../../base/errors.ts";
+import { MEDIA_TYPE } from "../../oci/media-types.ts";
 import { parseManifest, descriptorOf, MANIFEST_BYTES_MAX } from "../../oci/manifest.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { digestHex, type Digest } from "../../oci/digest.ts";
@@ -86,7 +88,17 @@ export async function publishReferences(context: EngineContext, content: Content
 async function descriptorAt(content: ContentStore, digest: Digest): Promise<Descriptor | undefined> {
   const known = content.references().find(({ descriptor }) => descriptor.digest === digest)?.descriptor;
   if (known !== undefined) return { mediaType: known.mediaType, digest, size: known.size };
-  return content.has(digest) ? descriptorOf(parseManifest(await content.get(digest, MANIFEST_BYTES_MAX))) : undefined;
+  return content.has(digest) ? descriptorOf(parseStored(await content.get(digest, MANIFEST_BYTES_MAX))) : undefined;
+}
+
+/** A manifest may leave its media type to whoever points to it (image-spec manifest.md): umoci's do. Then it is OCI's. */
+function parseStored(raw: Uint8Array): ReturnType<typeof parseManifest> {
+  try {
+    return parseManifest(raw);
+  } catch (error) {
+    if (error instanceof SampanError && error.code === "MEDIA_TYPE") return parseManifest(raw, MEDIA_TYPE.ociManifest);
+    throw error;
+  }
 }
 
 /** The path of a blob: for the start of a container, which opens no store. */

@@ -2,9 +2,9 @@ import { SampanError } from "../../base/errors.ts";
 import { expectHeavyWork } from "../../base/heavy.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { digestHex, type Digest } from "../../oci/digest.ts";
-import { CONFIG_BYTES_MAX, chainIds, parseImageConfig, requireMatchingLayers } from "../../oci/image-config.ts";
+import { CONFIG_BYTES_MAX, chainIds, parseImageConfig, platformOfConfig, requireMatchingLayers, type ImageConfig } from "../../oci/image-config.ts";
 import { requireRunnable } from "../../oci/manifest.ts";
-import { parsePlatform } from "../../oci/platform.ts";
+import { formatPlatform, parsePlatform, runsOn } from "../../oci/platform.ts";
 import { familiarName, familiarReference, formatReference, parseReference, repositoryName, withDefaultTag, withTag, type Reference } from "../../oci/reference.ts";
 import type { RegistryClient, RegistryProgress, ResolvedImage } from "../../registry/index.ts";
 import type { ContentStore } from "../../storage/content/index.ts";
@@ -49,6 +49,7 @@ async function pullImage(context: EngineContext, client: RegistryClient, referen
   const config = parseImageConfig(await fetchConfig(content, client, resolved, options, transport));
   requireMatchingLayers(config.config, manifest.layers);
   if (config.config.os !== "linux") throw new SampanError("unsupported", `Cannot pull image "${familiarReference(reference)}": it is for ${config.config.os}, not Linux`, { code: "PLATFORM" });
+  requirePlatform(reference, config.config, options.platform);
   keep.layers(chainIds(config.config.rootfs.diff_ids));
   for (const layer of manifest.layers) tell({ id: idOf(layer), status: "Pulling fs layer" });
   await unpackImage(content, layers, { manifest, config }, {
@@ -68,12 +69,22 @@ async function pullImage(context: EngineContext, client: RegistryClient, referen
   return { reference: formatReference(reference), digest: root.digest, changed };
 }
 
+/** An image that is not in an index says itself what it runs on. */
+function requirePlatform(reference: Reference, config: ImageConfig, wanted: string | undefined): void {
+  if (wanted === undefined || config.architecture === "") return;
+  const actual = platformOfConfig(config);
+  if (runsOn(parsePlatform(wanted), actual)) return;
+  throw new SampanError("not-found", `image with reference ${familiarReference(reference)} was found but does not match the specified platform: wanted ${formatPlatform(parsePlatform(wanted))}, actual: ${formatPlatform(actual)}`, { code: "PLATFORM_NOT_FOUND" });
+}
+
 /** The config is small, and checked like a layer. */
-async function fetchConfig(content: ContentStore, client: RegistryClient, { reference, manifest }: ResolvedImage, { signal }: PullOptions, onProgress: (progress: RegistryProgress) => void): Promise<Uint8Array> {
+async function fetchConfig(content: ContentStore, client: RegistryClient, { reference, manifest }: ResolvedImage, { signal }: PullOptions, tell: (progress: RegistryProgress) => void): Promise<Uint8Array> {
   const descriptor = manifest.config;
   if (content.has(descriptor.digest)) return content.get(descriptor.digest, CONFIG_BYTES_MAX);
   if (descriptor.size > CONFIG_BYTES_MAX) throw new SampanError("invalid", `Cannot pull image "${familiarReference(reference)}": its config has ${descriptor.size} bytes, more than ${CONFIG_BYTES_MAX}`, { code: "TOO_LARGE" });
   const parts: Uint8Array[] = [];
+  // Its few bytes are no line of progress, but what goes wrong is.
+  const onProgress = (progress: RegistryProgress): void => { if (progress.kind !== "transfer") tell(progress); };
   for await (const part of client.openBlob(reference, descriptor, { signal, onProgress })) parts.push(part);
   const raw = Buffer.concat(parts);
   await using ingest = await content.ingest(descriptor.digest, raw.length, signal);

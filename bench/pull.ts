@@ -1,0 +1,156 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseManifest } from "../src/oci/index.ts";
+import { appendLayer, createImage, emptyConfig, openLayout } from "../src/images/index.ts";
+import { digestOf } from "../src/oci/digest.ts";
+import { hostPlatform, MEDIA_TYPE, descriptorOf } from "../src/oci/index.ts";
+import { openContentStore } from "../src/storage/content/index.ts";
+import { runOk, testEnv } from "../test/support/command.ts";
+import { startDockerd } from "../test/support/peers/docker.ts";
+import { createPodman } from "../test/support/peers/podman.ts";
+import { dockerRegistry } from "../test/support/peers/registry.ts";
+import { SAMPAN } from "../test/support/sandbox.ts";
+import { defineBench, type BenchCase, type BenchContext } from "./support/index.ts";
+
+const LAYERS = 8;
+const LARGE_LAYER_BYTES = 125_000_000;
+const SMALL_FILES = 20_000;
+
+export const bench = defineBench({
+  name: "pull",
+  title: "Pulling an image from a registry on this machine, cold",
+  text: `Eight gzip layers, downloaded and unpacked into an empty store, by tools that end with the files on disk. "large" is
+this machine's own libraries, about 300 MB compressed; "small" is ${SMALL_FILES.toLocaleString("en")} files of about 2 kB. The floor is \`curl | gzip -d | tar x\` of all layers at
+once: it checks nothing. Peak memory is of \`sampan\` and its helpers together.`,
+  unit: "ms",
+  better: "lower",
+  rounds: 3,
+  warmup: 1,
+  bars: [
+    ...["docker", "podman", "skopeo"].flatMap((peer) => ["large", "small"].map((kind) => ({ of: `sampan-${kind}`, against: `${peer}-${kind}`, atMost: 1 / 2.5, because: "the goal: 2.5 times as fast as the fastest" }))),
+  ],
+  async setup(context) {
+    const registry = await dockerRegistry(join(context.dir, "registry"));
+    context.defer(() => registry[Symbol.asyncDispose]());
+    const docker = await startDockerd(join(context.dir, "docker"), { network: "host" });
+    context.defer(() => docker[Symbol.asyncDispose]());
+    const podman = createPodman(join(context.dir, "podman"));
+    context.defer(() => podman[Symbol.asyncDispose]());
+    const cases: BenchCase[] = [];
+    for (const kind of ["large", "small"] as const) {
+      const layout = await makeLayout(context, kind);
+      const reference = `${registry.host}/bench/${kind}:1`;
+      await runOk(["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", `oci:${layout}:1`, `docker://${reference}`], { timeoutMs: 300_000 });
+      const layers = await describeLayers(context, kind, layout);
+      rmSync(layout, { recursive: true });
+      const root = join(context.dir, `sampan-${kind}`);
+      const env = { SAMPAN_ROOT: root, SAMPAN_STATE: join(context.dir, "sampan-state") };
+      const wipe = (...paths: string[]) => async (): Promise<void> => {
+        for (const path of paths) rmSync(path, { recursive: true, force: true });
+        // Otherwise one case's writing back would slow the next one down.
+        await runOk(["sync"], { timeoutMs: 120_000 });
+      };
+      const into = join(context.dir, `unpacked-${kind}`);
+      const curl = layers.map((digest, index) => `mkdir -p ${into}/${index} && curl -sS ${registry.url}/v2/bench/${kind}/blobs/${digest} | gzip -dc | tar -C ${into}/${index} -x & `).join("");
+      cases.push(
+        { id: `sampan-${kind}`, label: "sampan pull", group: kind, env, before: wipe(root), command: [SAMPAN, "pull", "-q", reference] },
+        { id: `docker-${kind}`, label: "docker pull", group: kind, env: docker.env, before: async () => { await docker.docker(["rmi", "-f", reference]); await wipe()(); }, command: ["/usr/bin/docker", "pull", "-q", reference] },
+        { id: `podman-${kind}`, label: "podman pull", group: kind, env: podman.env, privateMounts: true, before: async () => { await podman.podman(["rmi", "-f", reference]); await wipe()(); }, command: ["podman", "pull", "-q", "--tls-verify=false", reference] },
+        {
+          id: `skopeo-${kind}`, label: "skopeo copy, umoci unpack", group: kind, before: wipe(into),
+          command: ["sh", "-c", `mkdir -p ${into} && skopeo --insecure-policy copy -q --src-tls-verify=false docker://${reference} oci:${into}/oci:1 && umoci unpack --image ${into}/oci:1 ${into}/bundle`],
+        },
+        { id: `floor-${kind}`, label: "curl | gzip -d | tar x", group: kind, before: wipe(into), command: ["sh", "-c", `${curl} wait`] },
+      );
+      cases.push({ id: `memory-${kind}`, label: "sampan: peak memory in MB", group: "memory", measure: async () => { await wipe(root)(); return peakMemory([SAMPAN, "pull", "-q", reference], env); } });
+    }
+    return cases;
+  },
+});
+
+/** Files of /usr in eight layers, or many small ones. */
+async function makeLayout(context: BenchContext, kind: "large" | "small"): Promise<string> {
+  const layout = join(context.dir, `layout-${kind}`);
+  const store = await openContentStore(layout);
+  let config = emptyConfig(hostPlatform());
+  const layers = [];
+  const work = join(context.dir, "work");
+  mkdirSync(work);
+  if (kind === "large") await splitFiles(work);
+  else makeSmallFiles(work);
+  const pack = (index: number): Promise<string> =>
+    runOk(["sh", "-c", `tar -c ${kind === "large" ? `-C / --no-recursion -T ${work}/${index}.list` : `-C ${work}/${index} .`} > ${work}/${index}.tar && gzip -6 -k ${work}/${index}.tar`], { timeoutMs: 300_000 });
+  for (let index = 0; index < LAYERS; index += 2) await Promise.all([pack(index), pack(index + 1)]);
+  for (let index = 0; index < LAYERS; index++) {
+    layers.push(await store.put(readFileSync(`${work}/${index}.tar.gz`), MEDIA_TYPE.ociLayerGzip));
+    config = appendLayer(config, digestOf(readFileSync(`${work}/${index}.tar`)), { created_by: `layer ${index}` });
+  }
+  const { manifest } = await createImage(store, config, layers);
+  await store.setReference("1", descriptorOf(manifest));
+  rmSync(work, { recursive: true });
+  return layout;
+}
+
+async function splitFiles(work: string): Promise<void> {
+  const listed = await runOk(["find", "/usr/lib", "/usr/bin", "/usr/share", "-xdev", "-type", "f", "-size", "-20000k", "-printf", "%s %P\\t%p\\n"], { timeoutMs: 60_000 });
+  const files = listed.trim().split("\n").map((line) => ({ size: Number(line.split(" ", 1)[0]), path: line.slice(line.indexOf("\t") + 2) }));
+  let [index, bytes] = [0, 0];
+  let names: string[] = [];
+  for (const { size, path } of files) {
+    if (index === LAYERS) break;
+    names.push(path);
+    bytes += size;
+    if (bytes < LARGE_LAYER_BYTES) continue;
+    writeFileSync(`${work}/${index++}.list`, names.join("\n"));
+    [names, bytes] = [[], 0];
+  }
+  if (index < LAYERS) throw new Error("Cannot make the large image: /usr has less than 1 GB of files.");
+}
+
+function makeSmallFiles(work: string): void {
+  for (let index = 0; index < LAYERS; index++) {
+    for (let file = 0; file < SMALL_FILES / LAYERS; file++) {
+      const directory = `${work}/${index}/l${index}/d${Math.floor(file / 50)}`;
+      if (file % 50 === 0) mkdirSync(directory, { recursive: true });
+      writeFileSync(`${directory}/f${file}`, `${index} ${file}\n`.repeat(1 + ((file * 7919) % 500)));
+    }
+  }
+}
+
+async function describeLayers(context: BenchContext, kind: string, layout: string): Promise<string[]> {
+  const { manifests, blobs } = await openLayout(layout);
+  const [entry] = manifests;
+  if (entry === undefined) throw new Error("The layout has no image.");
+  const manifest = parseManifest(await blobs.get(entry.digest));
+  if (manifest.kind !== "manifest") throw new Error("The layout has an index.");
+  context.fact(`${kind} image`, `${Math.round(manifest.layers.reduce((sum, { size }) => sum + size, 0) / 1e6)} MB in ${manifest.layers.length} layers`);
+  return manifest.layers.map(({ digest }) => digest);
+}
+
+/** Peak resident memory in MB, of a command and its children. */
+async function peakMemory(command: string[], env: Record<string, string>): Promise<number> {
+  const [file = "", ...args] = command;
+  const child = spawn(file, args, { env: testEnv(env), stdio: "ignore" });
+  const peaks = new Map<number, number>();
+  const look = (pid: number): void => {
+    const status = existsSync(`/proc/${pid}/status`) ? readIfThere(`/proc/${pid}/status`) : "";
+    const kilobytes = Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+    peaks.set(pid, Math.max(peaks.get(pid) ?? 0, kilobytes));
+    for (const task of existsSync(`/proc/${pid}/task`) ? readdirSync(`/proc/${pid}/task`) : [])
+      for (const below of readIfThere(`/proc/${pid}/task/${task}/children`).split(" ").filter((text) => text !== "")) look(Number(below));
+  };
+  const timer = setInterval(() => { if (child.pid !== undefined) look(child.pid); }, 20);
+  const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));
+  clearInterval(timer);
+  if (code !== 0) throw new Error(`"${command.join(" ")}" ended with ${code}.`);
+  return [...peaks.values()].reduce((sum, value) => sum + value, 0) / 1024;
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return ""; // it has just ended
+  }
+}

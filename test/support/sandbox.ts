@@ -11,9 +11,11 @@ import { openPty, type Pty, type PtyOptions } from "./pty.ts";
 import { mountsBeneath, removeTree } from "./trees.ts";
 
 export const REPOSITORY = join(import.meta.dirname, "../..");
-export const SAMPAN = join(REPOSITORY, "dist/sampan");
-export const SAMPAN_OCI = join(REPOSITORY, "dist/sampan-oci");
-export const KEEL = join(REPOSITORY, "dist/keel");
+/** What was built, here or where the build was told to put it. */
+const DIST = process.env["SAMPAN_DIST"] ?? join(REPOSITORY, "dist");
+export const SAMPAN = join(DIST, "sampan");
+export const SAMPAN_OCI = join(DIST, "sampan-oci");
+export const KEEL = join(DIST, "keel");
 
 export interface SandboxDirs {
   /** For the test's own files; `root` and `state` are beneath it. */

@@ -74,6 +74,7 @@ export function commandTable(): readonly CommandEntry[] {
     entry("info, system info", "Print what the engine has and what it runs on", () => import("./system/info.ts")),
     entry("events, system events", "Print what happens, as it happens", () => import("./system/events.ts")),
     entry("system df", "Show what images, containers and volumes take of the disk", () => import("./system/df.ts")),
+    entry("system prune", "Remove all that nobody uses: containers, networks, images, and volumes if asked", () => import("./system/prune.ts")),
     entry("system boot", "Start the containers that should run after a reboot", () => import("./system/boot.ts")),
     entry("system finish", "End a container that has ended, or start one whose restart is due", () => import("./system/finish.ts"), true),
     entry("system health", "Note that a container's health may have changed", () => import("./system/health.ts"), true),

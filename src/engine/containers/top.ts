@@ -1,29 +1,27 @@
-import { execFile } from "node:child_process";
 import { SampanError } from "../../base/errors.ts";
 import { listPids } from "../../runtime/cgroups/operations.ts";
 import type { Cancellable, ProcessTable } from "../api.ts";
 import type { EngineContext } from "../context.ts";
+import { findTool, runTool } from "../host-tool.ts";
 import { cgroupPathsOf } from "./groups.ts";
 import { processOf } from "./liveness.ts";
 
 /** The host's ps(1) with these arguments, of which only the container's processes are kept. "-ef" where there are none. */
-export async function topContainer(context: EngineContext, name: string, psArguments: readonly string[], options: Cancellable): Promise<ProcessTable> {
+export async function topContainer(context: EngineContext, name: string, psArguments: readonly string[], _options: Cancellable): Promise<ProcessTable> {
   const record = context.store.containers.find(name);
   const first = processOf(context, record);
   if (!first) throw new SampanError("wrong-state", `container ${record.id} is not running`);
   const paths = cgroupPathsOf(context, record.id);
-  const text = await ps(psArguments.length === 0 ? ["-ef"] : psArguments, options.signal);
+  const text = await ps(context, psArguments.length === 0 ? ["-ef"] : psArguments);
   return parsePs(text, new Set(paths.directories.length > 0 ? listPids(paths) : [first.pid]));
 }
 
-function ps(args: readonly string[], signal: AbortSignal | undefined): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile("ps", [...args], { maxBuffer: 64 << 20, env: { PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", LC_ALL: "C.UTF-8" }, ...(signal ? { signal } : {}) }, (error, stdout, stderr) => {
-      if (!error) resolve(stdout);
-      else if (error.code === "ENOENT") reject(new SampanError("unavailable", "Cannot list processes: this host has no ps", { hint: "On Debian: apt install procps" }));
-      else reject(new SampanError("invalid", `error running ps: ${stderr.trim().split("\n")[0] ?? error.message}`, { cause: error }));
-    });
-  });
+async function ps(context: EngineContext, args: readonly string[]): Promise<string> {
+  const program = findTool("ps");
+  if (program === undefined) throw new SampanError("unavailable", "Cannot list processes: this host has no ps", { hint: "On Debian: apt install procps" });
+  const { code, stdout, stderr } = await runTool(context, program, args);
+  if (code !== 0) throw new SampanError("invalid", `error running ps: ${stderr.trim().split("\n")[0] ?? `code ${code}`}`);
+  return stdout;
 }
 
 /** The rows of these processes. All columns but the last are single words. Exported for its test. */

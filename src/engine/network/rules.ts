@@ -5,7 +5,8 @@ import type { NetworkRecord } from "../../network/model.ts";
 import type { PublishedPort } from "../../network/ports.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { EngineContext } from "../context.ts";
-import { findTool, loadRules, runTool } from "./filter.ts";
+import { findTool, runTool } from "../host-tool.ts";
+import { loadRules } from "./filter.ts";
 import { hostNamesOf } from "./host-names.ts";
 import { networkOf } from "./model.ts";
 

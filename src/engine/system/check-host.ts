@@ -4,7 +4,7 @@ import { messageOf } from "../../base/errors.ts";
 import { capabilityName } from "../../linux/capabilities.ts";
 import type { HostCheck } from "../api.ts";
 import type { EngineContext } from "../context.ts";
-import { findTool, runTool } from "../network/filter.ts";
+import { findTool, runTool } from "../host-tool.ts";
 import { readIfThere } from "../processes.ts";
 import { effectiveCapabilities, tryHost } from "./host-trials.ts";
 import type { Outcome, Trials } from "./host-trials.ts";

@@ -44,7 +44,7 @@ function walk(nodes: readonly Node[], dot: unknown, scope: Scope): void {
       case "break":
       case "continue":
         // Caught by the range around it, which the parser has made sure of.
-        // eslint-disable-next-line @typescript-eslint/only-throw-error
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- a control signal of the interpreter, caught by the loop around it
         throw new LoopSignal(node.kind);
     }
   }

@@ -95,7 +95,8 @@ for (const name of ["web", "done"]) {
       ];
       for (const [args, words] of says) {
         const result = await sandbox.sampan(["cp", ...args], { cwd: here });
-        expect([result.exitCode, result.stderr]).toEqual([1, expect.stringContaining(words)]);
+        expect(result.exitCode).toBe(1);
+  expect(result.stderr).toContain(words);
       }
       const intoFile = await run(["sh", "-c", `tar -C '${here}' -cf - src/a | '${sandboxCommand()}' cp - ${name}:/etc/passwd`], { env: sandbox.env });
       expect(intoFile.stderr).toContain(`destination "${name}:/etc/passwd" must be a directory`);
@@ -108,7 +109,8 @@ test("a full disk is told, and no half file stays", async () => {
   writeFileSync(join(here, "large"), Buffer.alloc(4 << 20, "x"));
   chmodSync(join(here, "large"), 0o644);
   const result = await sandbox.sampan(["cp", join(here, "large"), "small:/small/"]);
-  expect([result.exitCode, result.stderr]).toEqual([1, expect.stringContaining("no space left on device")]);
+  expect(result.exitCode).toBe(1);
+  expect(result.stderr).toContain("no space left on device");
   expect(await sandbox.ok(["exec", "small", "ls", "/small"])).toBe("");
 });
 

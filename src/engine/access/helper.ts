@@ -1,6 +1,7 @@
 import { SampanError } from "../../base/errors.ts";
 import { Block } from "../../plan/index.ts";
-import { Part, Session } from "../../plan/session.ts";
+import type { Session } from "../../plan/session.ts";
+import { Part } from "../../plan/session.ts";
 import * as C from "../../linux/constants.ts";
 import { Errno, errnoName, errnoText } from "../../linux/errno.ts";
 import type { ByteString } from "../../storage/tar/index.ts";
@@ -54,7 +55,7 @@ export class FileHelper {
     return lists.map(({ out, call }, i) => {
       const size = reply.result(call);
       const place = places[i];
-      if (size <= 0 || !place) return new Map();
+      if (size <= 0 || !place) return new Map<ByteString, ByteString>();
       const names = reply.out.toString("latin1", out.out, out.out + size).split("\0").filter((name) => name !== "");
       return this.#values(place, names);
     });

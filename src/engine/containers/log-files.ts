@@ -69,7 +69,7 @@ export class LogFiles implements Disposable {
     for (let i = this.#files.length - 1; i >= 0; i--) {
       const file = this.#files[i];
       if (!file) break;
-      const found = findTail(file.fd, left);
+      const found = findTail(file.fd, left, i === this.#files.length - 1);
       file.offset = found.offset;
       left -= found.lines;
       if (left > 0) continue;
@@ -174,8 +174,11 @@ export function parseRecords(bytes: Buffer): { readonly lines: LogLine[]; readon
   }
 }
 
-/** Where the last `count` lines of a file begin, and how many there are, if fewer. Pieces of a line count with its end. */
-function findTail(fd: number, count: number): { offset: number; lines: number } {
+/**
+ * Where the last `count` lines of a file begin, and how many there are, if fewer. Pieces of a line count with its end; the
+ * end of the newest file is one, as there is nothing after it.
+ */
+function findTail(fd: number, count: number, newest: boolean): { offset: number; lines: number } {
   const { size } = fstatSync(fd);
   if (count <= 0) return { offset: size, lines: 0 };
   let known: Buffer = Buffer.alloc(0);
@@ -189,7 +192,7 @@ function findTail(fd: number, count: number): { offset: number; lines: number } 
     // From the last record to the first whose beginning is in the buffer.
     let lines = 0;
     let end = buffer.lastIndexOf(NEWLINE);
-    let last = true;
+    let last = newest;
     while (end >= 0) {
       const before = end === 0 ? -1 : buffer.lastIndexOf(NEWLINE, end - 1);
       if (before < 0 && start > 0) break;

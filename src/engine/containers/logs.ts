@@ -11,8 +11,9 @@ import type { LogLine } from "./log-files.ts";
 
 /** How often a follower looks, in ms: far more often than a log can be rotated away. */
 const POLL_MS = 20;
-/** How long a container may be without any process before a follower believes that nobody will restart it. */
-const PATIENCE_MS = 2000;
+/** How long a container may be without any process before a follower believes that nobody will finish or restart it. */
+const UNFINISHED_MS = 2000;
+const BETWEEN_MS = 300;
 
 /** What a container has written, oldest first. With `follow`, until it ends; a restart is not an end. */
 export async function* readLogs(context: EngineContext, name: string, options: LogOptions): AsyncGenerator<LogRecord> {
@@ -65,11 +66,10 @@ function endOf(context: EngineContext, id: ContainerId): () => boolean {
       aloneSince = 0;
       return false;
     }
-    if (["exited", "dead", "created", "removing"].includes(record.status)) return true;
-    // Not finished yet, or waiting for its restart.
     if (record.status === "restarting") return false;
-    aloneSince ||= now;
-    return now - aloneSince > PATIENCE_MS;
+    aloneSince ||= Math.min(now, record.finishedMs ?? now);
+    // Running: nobody has finished it yet. Ended: a `restart` may be between its two halves.
+    return now - aloneSince > (record.status === "running" || record.status === "creating" ? UNFINISHED_MS : BETWEEN_MS);
   };
 }
 

@@ -59,7 +59,9 @@ function gather(io: Io): { write(stream: "stdout" | "stderr", data: Uint8Array):
   const flush = (): void => {
     if (due) clearImmediate(due);
     due = undefined;
-    if (parts.length > 0) (current === "stdout" ? io.out : io.err)(Buffer.concat(parts, size));
+    const bytes = Buffer.concat(parts, size);
+    if (bytes.length > 0 && current === "stdout") io.out(bytes);
+    else if (bytes.length > 0) io.err(bytes);
     parts = [];
     size = 0;
   };

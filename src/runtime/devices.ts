@@ -1,3 +1,5 @@
+import { Block } from "../plan/index.ts";
+import type { Line } from "../plan/index.ts";
 import type { Device } from "../oci/index.ts";
 import * as C from "../linux/constants.ts";
 import type { Context, Fd } from "./context.ts";
@@ -44,9 +46,12 @@ export function addDevices(context: Context, root: Fd, dev: Fd | undefined, inUs
       base = parts.pop() ?? "";
       parent = parts.length === 0 ? root : makeInRoot(line, root, parts.join("/"), "directory", { what, why: "the directory of the node" });
     }
-    line.call("mknodat", [parent, base, mode, number], {
+    const asked = config.linux?.devices?.includes(device) === true;
+    const made = line.call("mknodat", [parent, base, mode, number], {
       what, why: `${device.type} ${device.major ?? 0}:${device.minor ?? 0}`, ...(simple ? {} : { tolerate: ["EEXIST"] as const }),
     });
+    // What is there already may stay if it is that device (config-linux.md "Devices").
+    if (!simple && asked) line.unless({ of: made, is: "ok" }, () => { checkNumber(line, parent, base, device, what); });
     if ((device.uid ?? 0) !== 0 || (device.gid ?? 0) !== 0)
       line.call("fchownat", [parent, base, device.uid ?? 0, device.gid ?? 0, C.AT_SYMLINK_NOFOLLOW], { what, why: "its owner" });
   }
@@ -55,4 +60,15 @@ export function addDevices(context: Context, root: Fd, dev: Fd | undefined, inUs
     line.call("symlinkat", [target, parent, name], {
       what: `make "/dev/${name}" ${context.where}`, why: target, ...(dev === undefined ? { tolerate: "any" as const } : { tolerate: ["EEXIST"] as const }),
     });
+}
+
+const STATX_BASIC_STATS = 0x7ff;
+
+/** `struct statx` has the node's numbers at 128 and 132; a plain file has 0:0. */
+function checkNumber(line: Line, parent: Fd, name: string, { major = 0, minor = 0 }: Device, what: string): void {
+  const stat = new Block(256, "struct statx");
+  const differs = `${what}: another file is there`;
+  line.call("statx", [parent, name, C.AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat], { what, why: "what is there" });
+  line.pick({ load32: stat, offset: 128 }, 0, { what: differs, expect: major });
+  line.pick({ load32: stat, offset: 132 }, 0, { what: differs, expect: minor });
 }

@@ -116,6 +116,14 @@ function checkLinux(linux: Linux, namespaces: ReadonlyMap<NamespaceType, string 
     for (const flag of policy.flags ?? []) if (!MEMORY_POLICY_FLAGS.includes(flag)) add(`linux.memoryPolicy.flags: ${quote(flag)} is not known`);
     if (policy.nodes !== undefined && policy.nodes.trim() !== "" && !cpuMask(policy.nodes)) add(`linux.memoryPolicy.nodes ${quote(policy.nodes)} is not a list of nodes`);
   }
+  const profile = linux.seccomp;
+  const withErrno = ["SCMP_ACT_ERRNO", "SCMP_ACT_TRACE"];
+  if (profile?.defaultErrnoRet !== undefined && !withErrno.includes(profile.defaultAction)) add(`linux.seccomp.defaultErrnoRet is there, but ${profile.defaultAction} has no errno`);
+  for (const [i, { action, errnoRet, names }] of (profile?.syscalls ?? []).entries()) {
+    if (errnoRet !== undefined && !withErrno.includes(action)) add(`linux.seccomp.syscalls[${i}].errnoRet is there, but ${action} has no errno`);
+    if (names.length === 0) add(`linux.seccomp.syscalls[${i}].names is empty`);
+  }
+  if (profile?.listenerMetadata !== undefined && (profile.listenerPath ?? "") === "") add("linux.seccomp.listenerMetadata needs a listenerPath");
   const notifies = [linux.seccomp?.defaultAction, ...(linux.seccomp?.syscalls ?? []).map(({ action }) => action)].includes("SCMP_ACT_NOTIFY");
   if (notifies && (linux.seccomp?.listenerPath ?? "") === "") add("linux.seccomp uses SCMP_ACT_NOTIFY without a listenerPath");
   if (linux.seccomp?.listenerPath && !isAbsolute(linux.seccomp.listenerPath)) add("linux.seccomp.listenerPath is not an absolute path");

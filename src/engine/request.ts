@@ -18,6 +18,9 @@ export interface MountRequest {
   nocopy?: boolean;
   /** A path beneath the volume's root. */
   subpath?: string;
+  /** Volume: what it is made with where there is none of that name yet. */
+  volumeOptions?: Record<string, string>;
+  volumeLabels?: Record<string, string>;
   /** Bind without what is mounted beneath. */
   nonrecursive?: boolean;
   tmpfsSizeBytes?: number;

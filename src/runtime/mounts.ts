@@ -83,9 +83,9 @@ function naming(mount: Mount, context: Context): string {
  * Opens a path beneath a directory that containers write to: a link in it that leads out, absolute or by "..", is refused
  * by the kernel (openat2(2), RESOLVE_BENEATH), and what was opened is what is mounted (CVE-2021-30465).
  */
-function openBeneath(line: Line, root: string, path: string, what: string): Call {
-  const directory = line.call("openat", [C.AT_FDCWD, root, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what: `${what}: open "${root}"`, why: "the root that the path must stay beneath" });
-  return openInRoot(line, directory, path, { what: `${what}: open "${path}" without leaving "${root}"`, why: "beneath that root, whatever its links say", resolve: C.RESOLVE_BENEATH });
+export function openBeneath(line: Line, root: string, path: string, what: string, tolerate: "any" | [] = []): Call {
+  const directory = line.call("openat", [C.AT_FDCWD, root, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what: `${what}: open "${root}"`, why: "the root that the path must stay beneath", tolerate });
+  return openInRoot(line, directory, path, { what: `${what}: open "${path}" without leaving "${root}"`, why: "beneath that root, whatever its links say", resolve: C.RESOLVE_BENEATH, tolerate });
 }
 
 /**

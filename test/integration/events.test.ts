@@ -57,7 +57,6 @@ test("follows what other processes do, from now on, until Ctrl-C", async () => {
   const events = parse(following.text());
   expect(events.filter(({ Actor }) => Actor.Attributes["name"] === "before")).toEqual([]);
   const own = events.filter(({ Actor }) => Actor.Attributes["name"] === "seen");
-  expect(actions(own)).toEqual(expect.arrayContaining(["container create", "container start", "container die", "container destroy"]));
   const order = own.map(({ Action }) => Action).filter((action) => ["create", "start", "die", "destroy"].includes(action));
   expect(order).toEqual(["create", "start", "die", "destroy"]);
   const die = own.find(({ Action }) => Action === "die");
@@ -71,7 +70,8 @@ test("follows what other processes do, from now on, until Ctrl-C", async () => {
 
 test("replays since, ends at until, also where that is yet to come", async () => {
   await box.ok(["run", "--rm", "--network", "none", "--name", "replayed", "--rootfs", rootfs, "true"]);
-  expect(actions(await past("--filter", "container=replayed"))).toEqual(expect.arrayContaining(["container create", "container start", "container die", "container destroy"]));
+  const replayed = actions(await past("--filter", "container=replayed"));
+  for (const action of ["create", "start", "die", "destroy"]) expect(replayed).toContain(`container ${action}`);
   expect(parse(await box.ok(["events", "--since", "2001-01-01", "--until", "2001-01-02", "--format", "json"]))).toEqual([]);
   // Without since, a time that is over is the end at once.
   expect(await box.ok(["events", "--until", "1m"])).toBe("");

@@ -35,11 +35,12 @@ test("system df agrees with du, sparse files and hard links included", async () 
   const human = (bytes: number): RegExp => new RegExp(`^${(bytes / 1000).toPrecision(4).replace(/\.?0+$/, "")}kB`);
   const volume = await du(join(box.root, "volumes/big/_data"));
   expect(volume).toBeLessThan(1_000_000);
-  expect(usage.Volumes).toEqual([expect.objectContaining({ Name: "big", Links: "1", Size: expect.stringMatching(human(volume)) })]);
+  expect(usage.Volumes.map(({ Name, Links }) => [Name, Links])).toEqual([["big", "1"]]);
+  expect(usage.Volumes[0]?.Size).toMatch(human(volume));
   const own = await du(join(box.root, "containers", id));
   expect(usage.Containers).toHaveLength(1);
   expect(usage.Containers[0]?.Size).toMatch(new RegExp(`^${(own / 1000).toPrecision(3)}kB`));
-  expect(usage.Images).toEqual([expect.objectContaining({ Repository: "plain", Containers: "1" })]);
+  expect(usage.Images.map(({ Repository, Containers }) => [Repository, Containers])).toEqual([["plain", "1"]]);
   const lines = (await box.ok(["system", "df", "--format", "{{.Type}}|{{.TotalCount}}|{{.Active}}"])).split("\n");
   expect(lines).toEqual(["Images|1|1", "Containers|1|0", "Local Volumes|1|1"]);
   await box.ok(["rm", "sized"]);

@@ -266,9 +266,9 @@ describe("asking first", () => {
 
   test("system prune goes from the users to the used", async () => {
     const empty = { deleted: [], reclaimedBytes: 1 };
-    const answers = { "containers.prune": empty, "networks.prune": empty, "volumes.prune": empty, "images.prune": { removed: [{ deleted: "sha256:1" }], reclaimedBytes: 7 } };
+    const answers = { "containers.prune": empty, "networks.prune": empty, "volumes.prune": empty, "images.prune": { removed: [{ deleted: "sha256:1" }], reclaimedBytes: 7 }, "system.collect": { reclaimedBytes: 0 } };
     const { calls, out } = await run("system/prune", ["-f", "--volumes"], answers);
-    expect(calls.map(([method]) => method)).toEqual(["containers.prune", "networks.prune", "volumes.prune", "images.prune", "dispose"]);
+    expect(calls.map(([method]) => method)).toEqual(["containers.prune", "networks.prune", "volumes.prune", "images.prune", "system.collect", "dispose"]);
     expect(out).toBe("Deleted Images:\ndeleted: sha256:1\n\nTotal reclaimed space: 10B\n");
   });
 

@@ -79,6 +79,14 @@ function applyOption(mount: MountRequest, key: string, value: string | undefined
     case "volume-driver":
       if (text !== "local") return refuse(`invalid value for ${key}: ${text} (the only volume driver is "local")`);
       return;
+    case "volume-opt":
+    case "volume-label": {
+      const [name, setting] = cutAtEquals(text);
+      if (name === "") return refuse(`invalid value for ${key}: ${text}`);
+      if (key === "volume-opt") mount.volumeOptions = { ...mount.volumeOptions, [name]: setting ?? "" };
+      else mount.volumeLabels = { ...mount.volumeLabels, [name]: setting ?? "" };
+      return;
+    }
     case "tmpfs-size":
       mount.tmpfsSizeBytes = parseBytes(text);
       return;

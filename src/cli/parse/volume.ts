@@ -34,6 +34,7 @@ export function parseVolume(text: string, cwd: string): MountRequest {
   if (!target.startsWith("/")) return refuse(`invalid volume specification: '${text}': invalid mount config: mount path must be absolute: '${target}'`);
   if (!isContainerTarget(target)) return refuse(`invalid volume specification: '${text}': destination can't be '/'`);
   const isPath = /^[/.~]/.test(source);
+  if (source.length === 1 && /[a-zA-Z0-9]/.test(source)) return refuse("volume name is too short, names should be at least two alphanumeric characters");
   if (source !== "" && !isPath && !isVolumeName(source)) {
     return refuse(
       `${JSON.stringify(source)} includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed; a host directory is given by its absolute path`,

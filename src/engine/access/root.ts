@@ -4,7 +4,7 @@ import * as C from "../../linux/constants.ts";
 import { errnoName } from "../../linux/errno.ts";
 import type { Call, Line } from "../../plan/index.ts";
 import { Part, Session } from "../../plan/session.ts";
-import { attach, cloneTree, newFilesystem, setAttributes } from "../../runtime/mounts.ts";
+import { attach, cloneTree, newFilesystem, openBeneath, setAttributes } from "../../runtime/mounts.ts";
 import { openInRoot } from "../../runtime/resolve.ts";
 import type { ContainerRecord } from "../../storage/state/index.ts";
 import { livenessOf } from "../containers/liveness.ts";
@@ -148,10 +148,12 @@ function mountStopped({ line }: Part, context: EngineContext, stored: StoredConf
 /** Volumes and bind mounts where they would be; what has gone away since is left out. */
 function bindMounts(line: Line, root: Call, stored: StoredConfig, what: string): void {
   for (const mount of stored.mounts) {
-    if (mount.type === "tmpfs") continue;
+    if (mount.type === "tmpfs" || mount.filesystem === "tmpfs") continue;
     const target = openInRoot(line, root, mount.target, { what, why: mount.target, tolerate: "any" });
     line.unless({ of: target, is: "failed" }, () => {
-      const tree = line.call("open_tree", [C.AT_FDCWD, mount.source, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC | (mount.recursive ? C.AT_RECURSIVE : 0)], { what, why: mount.source, tolerate: "any" });
+      const recursive = mount.recursive ? C.AT_RECURSIVE : 0;
+      const [from, path, flags] = mount.subpath === undefined ? [C.AT_FDCWD, mount.source, recursive] : [openBeneath(line, mount.source, mount.subpath, what, "any"), "", recursive | C.AT_EMPTY_PATH];
+      const tree = line.call("open_tree", [from, path, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC | flags], { what, why: mount.source, tolerate: "any" });
       line.unless({ of: tree, is: "failed" }, () => {
         if (mount.readonly) setAttributes(line, tree, { set: C.MOUNT_ATTR_RDONLY }, false, { what, why: "read-only as in the container" });
         attach(line, tree, target, what);

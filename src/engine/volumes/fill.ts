@@ -88,8 +88,8 @@ async function moveIn(helper: FileHelper, whole: string, data: string): Promise<
     }
     if (own.done !== true) {
       const target = openDirectory(data);
-      using writer = new TreeWriter(helper, target, { owner: undefined });
       try {
+        using writer = new TreeWriter(helper, target, { owner: undefined });
         const header = entryHeader(own.value, "" as ByteString); // ASCII
         if (header !== undefined) writer.begin(header, []);
         writer.finish();
@@ -106,8 +106,9 @@ async function moveIn(helper: FileHelper, whole: string, data: string): Promise<
 
 async function copyTree(helper: FileHelper, from: number, to: string): Promise<void> {
   const target = openDirectory(to);
-  using writer = new TreeWriter(helper, target, { owner: undefined });
   try {
+    // Within: half a file is taken back through the directory that is open.
+    using writer = new TreeWriter(helper, target, { owner: undefined });
     const first = new Map<string, ByteString>();
     for await (const file of new DirectoryWalker(helper, from).walk()) {
       const header = entryHeader(file, file.path);

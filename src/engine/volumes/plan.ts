@@ -32,7 +32,8 @@ export function planVolumes(context: EngineContext, request: RunRequest, image: 
       problems.push(problem);
       continue;
     }
-    const volume = (wanted.source === "" ? undefined : context.store.volumes.get(wanted.source)) ?? newVolume(context, wanted.source);
+    const { source, volumeOptions: options = {}, volumeLabels: labels = {} } = wanted;
+    const volume = (source === "" ? undefined : context.store.volumes.get(source)) ?? newVolume(context, source, { options, labels });
     found.set(wanted.target, { mount: volumeMount(volume, wanted), volume });
   }
   for (const mount of request.volumesFrom.flatMap((text) => mountsOfAnother(context, text))) {

@@ -13,13 +13,15 @@ cgroups=$(mktemp -d); mount --rbind /sys/fs/cgroup "$cgroups"; mount -t sysfs sy
 mount --rbind "$cgroups" /sys/fs/cgroup; umount -l "$cgroups"; rmdir "$cgroups"; exec "$@"`;
 
 /** SAMPAN_DIST is where the build put it, if not into dist/. */
-const EXECUTABLE = process.env["SAMPAN_DIST"] === undefined ? SAMPAN : join(process.env["SAMPAN_DIST"], "sampan");
+export const EXECUTABLE = process.env["SAMPAN_DIST"] === undefined ? SAMPAN : join(process.env["SAMPAN_DIST"], "sampan");
 
 export interface HostNetns extends AsyncDisposable {
   /** 198.51.100.1 and 2001:db8::1 on "wan"; forwarding off. */
   readonly host: Netns;
   /** 198.51.100.9 and 2001:db8::9, with a SERVER called "outside". */
   readonly outside: Netns;
+  /** argv before a command that is to see `host` as the host. */
+  readonly enter: readonly string[];
   /** Its `sampan` sees `host` as the host. */
   readonly sandbox: Sandbox;
   /** Asks from a namespace; see CLIENT. */
@@ -41,10 +43,11 @@ export async function createHostNetns(): Promise<HostNetns> {
     outside.run("sh", "-c", "ip addr add 198.51.100.9/24 dev eth0; ip addr add 2001:db8::9/64 dev eth0 nodad; ip link set eth0 up; ip route add 172.16.0.0/12 via 198.51.100.1; ip route add 10.0.0.0/8 via 198.51.100.1; ip -6 route add fc00::/7 via 2001:db8::1");
     host.run("sysctl", "-qw", "net.ipv4.ip_forward=0", "net.ipv6.conf.all.forwarding=0");
     await outside.serve("/usr/bin/python3", "-c", SERVER, "outside");
-    const sandbox = stack.use(createSandbox({ executable: ["/usr/bin/nsenter", `--net=/run/netns/${host.name}`, "/usr/bin/unshare", "-m", "sh", "-c", ENTER, "sh", EXECUTABLE] }));
+    const enter = ["/usr/bin/nsenter", `--net=/run/netns/${host.name}`, "/usr/bin/unshare", "-m", "sh", "-c", ENTER, "sh"];
+    const sandbox = stack.use(createSandbox({ executable: [...enter, EXECUTABLE] }));
     const askFrom: HostNetns["askFrom"] = async (container, ...specs) => answersOf(specs, await sandbox.ok(["exec", container, "/usr/bin/python3", "-c", CLIENT, ...specs]));
     return {
-      host, outside, sandbox, askFrom,
+      host, outside, enter, sandbox, askFrom,
       ask: (from, ...specs) => answersOf(specs, from.run("/usr/bin/python3", "-c", CLIENT, ...specs)),
       async serve(name, ...flags) {
         const id = await sandbox.ok(["run", "-d", "--name", name, ...flags, "host", "/usr/bin/python3", "-c", SERVER, name]);

@@ -3,9 +3,10 @@
  * `sampan` called with them. Disposing of it removes every container it still has, then the directories.
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { hostNamesOf } from "../../src/engine/network/host-names.ts";
 import { run, runOk, testEnv, type CommandOptions, type CommandResult } from "./command.ts";
 import { openPty, type Pty, type PtyOptions } from "./pty.ts";
 import { mountsBeneath, removeTree } from "./trees.ts";
@@ -95,11 +96,21 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
         const left = (await runOk([...executable, "ps", "-aq", "--no-trunc"], withEnv())).split("\n").filter((id) => id !== "");
         if (left.length > 0) await runOk([...executable, "rm", "-f", ...left], withEnv({ timeoutMs: 60_000 }));
       }
+      await removeNetworking(dirs);
       const mounts = mountsBeneath(temp.path);
       if (mounts.length > 0) throw new Error(`The engine left mounts on the host: ${mounts.join(", ")}`);
       temp[Symbol.dispose]();
     },
   };
+}
+
+/** A network outlives its containers, as it should: bridges that the sandbox made on the machine, and its table, go with it. */
+async function removeNetworking({ root, state }: SandboxDirs): Promise<void> {
+  const made = join(state, "networks");
+  if (!existsSync(made)) return;
+  for (const bridge of readdirSync(made)) if (existsSync(`/sys/class/net/${bridge}`)) await runOk(["ip", "link", "del", bridge]);
+  const { table } = hostNamesOf(root);
+  await runOk(["nft", "-f", "-"], { input: `add table inet ${table}\ndelete table inet ${table}\n` });
 }
 
 /** One command in a sandbox of its own; for tests that need nothing else. */

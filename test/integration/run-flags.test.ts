@@ -78,7 +78,7 @@ describe("environment and process", () => {
     const path = file("env", "# a comment\nFROM_FILE=a b=c\nCALLER\nNOT_THERE\n");
     const { stdout } = await sandbox.sampan([...base(), "--env-file", path, "-e", "A=1 2", "-e", "CALLER2", "-e", "ABSENT", "-e", "EMPTY=", "-e", "HOME=/x", "/probe"], { env: { CALLER: "c", CALLER2: "d" } });
     const env = parseFacts(stdout).env;
-    expect(env).toEqual(expect.arrayContaining(["FROM_FILE=a b=c", "CALLER=c", "A=1 2", "CALLER2=d", "EMPTY=", "HOME=/x"]));
+    expect(env).toEqual(expect.arrayContaining(["FROM_FILE=a b=c", "CALLER=c", "A=1 2", "CALLER2=d", "EMPTY=", "HOME=/x"]) as string[]);
     expect(env.some((entry) => /^(ABSENT|NOT_THERE)/.test(entry))).toBe(false);
   });
 
@@ -211,10 +211,10 @@ describe("files", () => {
 
   test("--tmpfs and --mount type=tmpfs", async () => {
     const guest = await facts(["--tmpfs", "/t", "--tmpfs", "/u:size=2m,exec,mode=700", "--mount", "type=tmpfs,target=/v,tmpfs-size=1m,tmpfs-mode=1770"]);
-    expect(mountAt(guest, "/t").options).toEqual(expect.arrayContaining(["rw", "nosuid", "nodev", "noexec"]));
+    expect(mountAt(guest, "/t").options).toEqual(expect.arrayContaining(["rw", "nosuid", "nodev", "noexec"]) as string[]);
     expect(mountAt(guest, "/u").options).not.toContain("noexec");
-    expect(mountAt(guest, "/u").superOptions).toEqual(expect.arrayContaining(["size=2048k", "mode=700"]));
-    expect(mountAt(guest, "/v").superOptions).toEqual(expect.arrayContaining(["size=1024k", "mode=1770"]));
+    expect(mountAt(guest, "/u").superOptions).toEqual(expect.arrayContaining(["size=2048k", "mode=700"]) as string[]);
+    expect(mountAt(guest, "/v").superOptions).toEqual(expect.arrayContaining(["size=1024k", "mode=1770"]) as string[]);
   });
 
   test("--read-only leaves what is mounted as it is", async () => {

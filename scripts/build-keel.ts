@@ -14,7 +14,9 @@ export const keelFlags = [
 /** `cc` may be a cross compiler. The file appears only when it is complete. */
 export function buildKeel(output: string, cc = process.env.CC ?? "cc", flags: readonly string[] = keelFlags): void {
   mkdirSync(dirname(output), { recursive: true });
-  execFileSync(cc, [...flags, "-o", `${output}.new`, join(root, "native/keel/keel.c")], { stdio: "inherit" });
+  // Without this gcc calls atomics of libgcc, which is not linked (gcc(1), "AArch64 Options").
+  const own = execFileSync(cc, ["-dumpmachine"], { encoding: "utf8" }).startsWith("aarch64") ? ["-mno-outline-atomics"] : [];
+  execFileSync(cc, [...flags, ...own, "-o", `${output}.new`, join(root, "native/keel/keel.c")], { stdio: "inherit" });
   renameSync(`${output}.new`, output);
 }
 

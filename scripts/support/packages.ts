@@ -16,6 +16,9 @@ export interface ToolPackage {
 export const TOOL_PACKAGES: readonly ToolPackage[] = [
   { tool: "gcc", package: "gcc" },
   { tool: "/usr/include/stdio.h", package: "libc6-dev" },
+  { tool: "aarch64-linux-gnu-gcc", package: "gcc-aarch64-linux-gnu" },
+  { tool: "/usr/aarch64-linux-gnu/include/asm/unistd.h", package: "linux-libc-dev-arm64-cross" },
+  { tool: "qemu-aarch64-static", package: "qemu-user-static" },
   { tool: "/bin/busybox", package: "busybox-static" },
   { tool: "/usr/bin/python3", package: "python3-minimal" },
   { tool: "ip", package: "iproute2" },

@@ -288,15 +288,16 @@ describe.each(builds)("the monitor of keel %s", (build, keel) => {
       const script = `import socket,sys,array
 for data, fds in ((b"", []), (b"x", []), (b"\\7\\0\\0\\0", []), (b"\\7\\0\\0\\0", [0]), (b"y"*70000, [0,1,2]), (b"\\7\\0\\0\\0", [0,1,2,0])):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    s.settimeout(3)
+    s.settimeout(1)
     s.connect(sys.argv[1])
     anc = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
     try:
         s.sendmsg([data], anc)
-        print(len(s.recv(8)))
-    except (BrokenPipeError, ConnectionResetError, TimeoutError): print("refused")
+        s.recv(8)
+    except (BrokenPipeError, ConnectionResetError, TimeoutError): pass
     s.close()`;
-      expect(spawnSync("/usr/bin/python3", ["-I", "-c", script, bench.path("attach")], { encoding: "utf8", timeout: 25_000 })).toMatchObject({ status: 0, stderr: "" });
+      // Its own streams go to the monitor, which keeps them: nothing that would have to be read to its end.
+      expect(spawnSync("/usr/bin/python3", ["-I", "-c", script, bench.path("attach")], { stdio: "ignore", timeout: 25_000 }).status).toBe(0);
       writeFileSync(bench.path("go"), "");
       await until("it wrote", () => isThere(bench.path("log")) && readFileSync(bench.path("log"), "utf8").includes("alive"));
     }, 30_000);

@@ -11,7 +11,7 @@ static int decode(struct plan *p, u32 size) {
   if (size < sizeof *h) return -ENOEXEC;
   memcpy(h, bytes, sizeof *h);
   if (h->magic != PLAN_MAGIC || h->size != size || h->inner > h->count) return -ENOEXEC;
-  if (h->code % 8 || h->relocs % 4 || h->data % 8 || h->out_size > PLAN_MAX) return -ENOEXEC;
+  if (h->code % 8 || h->relocs % 4 || h->data % 8 || h->out_size > PLAN_MAX || h->code + (u64)h->count * sizeof(struct instruction) > h->data) return -ENOEXEC;
   if (!fits(h->code, (u64)h->count * sizeof(struct instruction), size)) return -ENOEXEC;
   if (!fits(h->relocs, (u64)h->reloc_count * 4, size) || !fits(h->data, h->data_size, size)) return -ENOEXEC;
   p->data = bytes + h->data;

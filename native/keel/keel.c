@@ -118,8 +118,9 @@ static void record_end(int status, int signal) {
 #include "decode.c"
 #include "monitor.c"
 
-/* Passes on what the engine's process is told, and ends as the container does. */
+/* Passes on what the engine's process is told (and not what the terminal tells all of its programs), and ends as the container does. */
 __attribute__((noreturn)) static void front(int fd) {
+  SYS(__NR_setsid, 0);
   SYS(__NR_prctl, 1 /* PR_SET_PDEATHSIG: without its engine a front has nobody to tell */, SIGKILL_, 0, 0, 0);
   u64 all = ~0ull;
   long signals = SYS(__NR_signalfd4, -1, &all, 8, O_CLOEXEC_);
@@ -253,7 +254,7 @@ static long init(void) {
 
 /* Waits for the child without a monitor: signals that arrive are the child's. */
 __attribute__((noreturn)) static void wait_child(void) {
-  __atomic_store_n(&plan.report->state, STATE_STARTED, __ATOMIC_SEQ_CST);
+  if (plan.report->failed == NONE) __atomic_store_n(&plan.report->state, STATE_STARTED, __ATOMIC_SEQ_CST);
   int signal = 0, code = shell_status(supervise(plan.child), &signal);
   record_end(code, signal);
   quit(plan.report->failed == NONE ? code : 125);
@@ -323,9 +324,8 @@ static void fork_monitor(void) {
     plan.report->monitor_pid = (i32)pid;
     front(ends[0]);
   }
-  SYS(__NR_close, ends[0]);
+  SYS(__NR_close, ends[0]), SYS(__NR_setsid, 0);
   plan.front = ends[1];
-  SYS(__NR_setsid, 0);
   plan.report->monitor_pid = (i32)SYS(__NR_getpid, 0);
 }
 

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, linkSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { busyboxRootfs, createSandbox, createTempDir, mountsBeneath, packRootfs, run, runOk, SAMPAN, type CommandResult, type Sandbox } from "../support/index.ts";
+import { busyboxRootfs, createSandbox, createTempDir, mountsBeneath, packRootfs, run, runOk, SAMPAN, waitFor, type CommandResult, type Sandbox } from "../support/index.ts";
 
 const temp = createTempDir("volumes-");
 let rootfs = "";
@@ -152,6 +152,29 @@ describe("volumes", () => {
     expect((await sh(["-v", "cut2:/data"], "ls /data; stat -c %a /data")).stdout).toBe("first\nsecond\n711\n");
     expect(readdirSync(join(box.root, "volumes/cut2")).sort()).toEqual(["_data", "lock"]);
   });
+
+  test("kill -9 at any moment of the filling: whoever comes next finds all of it", async () => {
+    const many = join(temp.path, "many");
+    mkdirSync(join(many, "bin"), { recursive: true });
+    for (let i = 0; i < 20; i++) {
+      mkdirSync(join(many, `data/${i}`), { recursive: true });
+      for (let j = 0; j < 20; j++) writeFileSync(join(many, `data/${i}/${j}`), `${i} ${j}\n`);
+    }
+    await runOk(["cp", "/bin/busybox", join(many, "bin/busybox")]);
+    const command = ["run", "--rm", "--network", "none", "-v", "killed:/data", "--rootfs", many, "busybox", "sh", "-c", "find /data -type f -exec cat {} + | sort | busybox md5sum; find /data | busybox wc -l"];
+    const whole = (await runOk(["sh", "-c", `find ${many}/data -type f -exec cat {} + | LC_ALL=C sort | md5sum`])).trim();
+    for (const delayMs of [20, 60, 100, 140]) {
+      const child = box.start(command);
+      const ended = new Promise((done) => child.once("exit", done));
+      await new Promise((done) => setTimeout(done, delayMs));
+      child.kill("SIGKILL");
+      await ended;
+      expect((await box.sampan(command)).stdout).toBe(`${whole}\n421\n`);
+      await waitFor("the killed one to be cleaned up", async () => (await box.ok(["ps", "-aq"])) === "");
+      expect(readdirSync(join(box.root, "volumes/killed")).filter((name) => name.startsWith("_fill"))).toEqual([]);
+      await box.ok(["volume", "rm", "killed"]);
+    }
+  }, 60_000);
 
   test("a full disk while one is filled: told in one sentence, and the volume is as empty as before", async () => {
     const big = join(temp.path, "big");

@@ -46,8 +46,8 @@ test("keel runs from a sealed copy of itself in memory, which nobody can write (
   expect(readFileSync(`/proc/${monitorPid}/maps`, "utf8")).toContain("/memfd:keel (deleted)");
   const exe = openSync(`/proc/${monitorPid}/exe`, "r");
   run.child.kill("SIGKILL");
-  await run.exited;
   process.kill(monitorPid, "SIGKILL");
+  await run.exited;
   await until("it has ended", () => !existsSync(`/proc/${monitorPid}`) || readFileSync(`/proc/${monitorPid}/stat`, "utf8").includes(") Z "));
   // A program that runs is safe from writers (ETXTBSY); this one is when it has ended, too.
   const writable = openSync(`/proc/self/fd/${exe}`, "r+");

@@ -18,7 +18,8 @@ import { checkProgram, executeTelling, joinKeyring, setLabel } from "./oci-progr
 import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
 import { enterRoot } from "./rootfs.ts";
 import { addScheduling } from "./scheduling.ts";
-import { sendListener, tellListener } from "./seccomp-listener.ts";
+import type { ListenerPipes } from "./seccomp-listener.ts";
+import { addListenerPipes, sendListener, tellListener } from "./seccomp-listener.ts";
 import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor, sendByte } from "./stdio.ts";
 import { setTimeOffsets } from "./time.ts";
 import { connectUnix } from "./unix-connect.ts";
@@ -40,7 +41,7 @@ interface Meeting {
   /** A terminal that keel itself pumps: its master comes out here; the program waits for the release. */
   readonly terminal: Pipe | undefined;
   readonly release: Pipe | undefined;
-  readonly listener: { readonly socket: Call; readonly pipe: Pipe } | undefined;
+  readonly listener: { readonly socket: Call; readonly pipes: ListenerPipes } | undefined;
 }
 
 /**
@@ -128,7 +129,7 @@ export function compileCreate(launch: OciLaunch): Plan {
     },
     afterSeccomp: (listener) => {
       if (!meeting.listener) return;
-      tellListener(inner, meeting.listener.pipe, listener, where);
+      tellListener(inner, meeting.listener.pipes, listener, where);
       gate();
     },
   });
@@ -165,7 +166,7 @@ function meet(context: Context, launch: OciLaunch, newUser: boolean): Meeting {
     terminal: config.process?.terminal && launch.monitor ? addSocketPair(outer, "the terminal's master comes out through this") : undefined,
     release: launch.monitor ? addPipe(outer, "the program starts when the monitor is ready for its output") : undefined,
     listener: listener
-      ? { socket: connectUnix(outer, listener.path, `connect to the seccomp agent "${listener.path}" ${where}`, "the listener goes there"), pipe: addPipe(outer, "the number of the listener") }
+      ? { socket: connectUnix(outer, listener.path, `connect to the seccomp agent "${listener.path}" ${where}`, "the listener goes there"), pipes: addListenerPipes(outer) }
       : undefined,
   };
 }
@@ -197,7 +198,7 @@ function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made
     if (fd !== undefined) outer.call("close", [fd], { what: "close a pipe", why: "the inside's end: only the inside may hold it" });
   };
   [meeting.prepared?.read, meeting.built?.write, meeting.hooked?.read, meeting.done?.write, meeting.release?.read, meeting.terminal?.write,
-    meeting.listener?.pipe.write, meeting.console].forEach(close);
+    meeting.listener?.pipes.number.write, meeting.console].forEach(close);
   if (launch.keepBelow > 3) outer.call("close_range", [3, launch.keepBelow - 1, C.CLOSE_RANGE_CLOEXEC], { what: "mark descriptors", why: "the caller's are the program's, not the hooks'" });
   if (launch.birth) recordBirth(context, child, launch.birth);
   if (made.newUser) mapUsers(context, child);
@@ -212,7 +213,7 @@ function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made
   }
   outer.stage("end");
   if (meeting.listener && launch.seccompListener)
-    sendListener(outer, meeting.listener.pipe, pidfd, child, { socket: meeting.listener.socket, state: launch.state, metadata: launch.seccompListener.metadata }, where);
+    sendListener(outer, meeting.listener.pipes, pidfd, child, { socket: meeting.listener.socket, state: launch.state, metadata: launch.seccompListener.metadata }, where);
   if (launch.monitor && meeting.release && meeting.done && meeting.terminal) {
     const master = receiveDescriptor(outer, meeting.terminal.read, `receive the terminal ${where}`, "its master");
     handOver(context, launch.monitor, { pid: child, pidfd, release: meeting.release.write, ready: meeting.done.read, stdin: master, stdout: master, stderr: undefined, terminal: true });

@@ -13,7 +13,7 @@ import { handOver } from "./monitor-steps.ts";
 import { setLabel } from "./oci-program.ts";
 import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
 import { addScheduling, setAffinity } from "./scheduling.ts";
-import { sendListener, tellListener } from "./seccomp-listener.ts";
+import { addListenerPipes, sendListener, tellListener } from "./seccomp-listener.ts";
 import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor } from "./stdio.ts";
 import { connectUnix } from "./unix-connect.ts";
 
@@ -57,7 +57,7 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   const console = process.terminal && launch.consoleSocket !== undefined
     ? connectUnix(outer, launch.consoleSocket, `connect to the console socket "${launch.consoleSocket}" ${where}`, "the terminal's master goes there") : undefined;
   const listener = launch.seccompListener
-    ? { socket: connectUnix(outer, launch.seccompListener.path, `connect to the seccomp agent "${launch.seccompListener.path}" ${where}`, "the listener goes there"), pipe: addPipe(outer, "the number of the listener") }
+    ? { socket: connectUnix(outer, launch.seccompListener.path, `connect to the seccomp agent "${launch.seccompListener.path}" ${where}`, "the listener goes there"), pipes: addListenerPipes(outer) }
     : undefined;
   const time = launch.timeNamespace
     ? outer.call("openat", [launch.target, "ns/time", C.O_RDONLY | C.O_CLOEXEC, 0], { what: `open the time namespace ${where}`, why: "before anything is joined" }) : undefined;
@@ -107,18 +107,18 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
       if (!launch.detach) dieWithParent(inner, where);
     },
     afterSeccomp: (installed: Call) => {
-      if (listener) tellListener(inner, listener.pipe, installed, where);
+      if (listener) tellListener(inner, listener.pipes, installed, where);
     },
   });
   inner.stage("program");
   execute(inner, process, where);
 
   outer.stage("outside");
-  [...descriptors, done.write, release?.read, terminal?.write, console, listener?.pipe.write].forEach((fd) => {
+  [...descriptors, done.write, release?.read, terminal?.write, console, listener?.pipes.number.write].forEach((fd) => {
     if (fd !== undefined) outer.call("close", [fd], { what: "close a descriptor", why: "the inside's: only the inside may hold it" });
   });
   if (listener && launch.seccompListener)
-    sendListener(outer, listener.pipe, pidfd, child, { socket: listener.socket, state: launch.state, metadata: launch.seccompListener.metadata }, where);
+    sendListener(outer, listener.pipes, pidfd, child, { socket: listener.socket, state: launch.state, metadata: launch.seccompListener.metadata }, where);
   if (monitor && release && terminal) {
     const master = receiveDescriptor(outer, terminal.read, `receive the terminal ${where}`, "its master");
     handOver({ outer, where }, monitor, { pid: child, pidfd, release: release.write, ready: done.read, stdin: master, stdout: master, stderr: undefined, terminal: true });

@@ -3,6 +3,7 @@ import type { Call, Line } from "../plan/index.ts";
 import * as C from "../linux/constants.ts";
 import type { Fd, Pipe } from "./context.ts";
 import type { HookState } from "./hooks.ts";
+import { addPipe, sendByte } from "./stdio.ts";
 
 const PID_ROOM = " ".repeat(10);
 
@@ -10,11 +11,22 @@ const PID_ROOM = " ".repeat(10);
  * The seccomp listener, from the process that has it to the agent. The process may not be able to send it itself, since
  * its filter is in force already: it writes the descriptor's number, and the outer side takes a copy (pidfd_getfd(2)).
  */
-export function tellListener(inner: Line, pipe: Pipe, listener: Call, where: string): void {
+export function tellListener(inner: Line, { number: pipe, taken }: ListenerPipes, listener: Call, where: string): void {
   const number = new Block(4, "int");
   const what = `hand over the seccomp listener ${where}`;
   inner.patch(number, 0, listener, "u32", { why: "its number here" });
   inner.call("write", [pipe.write, number, 4], { what, why: "the outside takes it from here", expect: 4 });
+  inner.call("read", [taken.read, new Block(8, "char"), 1], { what, why: "execve would close it before the outside has it", expect: 1, waits: true });
+}
+
+/** The number goes one way, and word that the outside has the descriptor goes back. */
+export interface ListenerPipes {
+  readonly number: Pipe;
+  readonly taken: Pipe;
+}
+
+export function addListenerPipes(outer: Line): ListenerPipes {
+  return { number: addPipe(outer, "the number of the listener"), taken: addPipe(outer, "the listener has been taken") };
 }
 
 export interface ListenerTarget {
@@ -24,11 +36,12 @@ export interface ListenerTarget {
 }
 
 /** Sends the listener with the container process state (runtime-spec config-linux.md "containerProcessState"). */
-export function sendListener(outer: Line, pipe: Pipe, pidfd: Fd, pid: Call, target: ListenerTarget, where: string): void {
+export function sendListener(outer: Line, { number: pipe, taken }: ListenerPipes, pidfd: Fd, pid: Call, target: ListenerTarget, where: string): void {
   const what = `send the seccomp listener ${where}`;
   const number = new Block(8, "int");
   outer.call("read", [pipe.read, number, 4], { what, why: "its number in the process", expect: 4, waits: true });
   const fd = outer.call("pidfd_getfd", [pidfd, { load32: number, offset: 0 }, 0], { what, why: "a copy of it" });
+  sendByte(outer, taken.write, what, "it may go on");
   const { ociVersion, id, bundle, annotations } = target.state;
   const head = `{"ociVersion":${JSON.stringify(ociVersion)},"fds":["seccompFd"],"pid":`;
   const middle = `,"metadata":${JSON.stringify(target.metadata ?? "")},"state":{"pid":`;

@@ -64,7 +64,7 @@ export const hookClauses: readonly Clause[] = [
     }),
   },
   {
-    section: "config.md Hooks", text: "poststart hooks have run when start returns",
+    section: "config.md Hooks", text: "poststart hooks have run when start returns", notRunc: "runs them in create",
     prove: (runtime) => {
       const mark = join(runtime.dir, "poststart-mark");
       rmSync(mark, { force: true });

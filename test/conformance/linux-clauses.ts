@@ -334,7 +334,10 @@ open(out + ".tmp", "w").write(json.dumps(state)); os.rename(out + ".tmp", out)
 fd = fds[0]
 while True:
     req = bytearray(80)
-    fcntl.ioctl(fd, 0xc0502100, req)
+    try:
+        fcntl.ioctl(fd, 0xc0502100, req)
+    except OSError:
+        break
     ident = struct.unpack_from("Q", req)[0]
     fcntl.ioctl(fd, 0xc0182101, bytearray(struct.pack("QqiI", ident, 0, -123, 0)))
 `;

@@ -11,21 +11,22 @@ import { refreshMembers } from "./members.ts";
  * but where other containers share that, it stays, and the address would be used by them and by its next owner.
  * Idempotent.
  */
-export async function leaveNetworks(context: EngineContext, { id, bootId }: Pick<ContainerRecord, "id" | "bootId">): Promise<() => void> {
+export async function leaveNetworks(context: EngineContext, { id, bootId }: Pick<ContainerRecord, "id" | "bootId">): Promise<() => Promise<void>> {
   const { store } = context;
   const endpoints = store.endpoints.ofContainer(id).filter(({ active }) => active);
   const networkIds = endpoints.map(({ networkId }) => networkId);
   // Rules and interfaces of an earlier boot are gone.
+  const ports = store.ports.list(id);
   if (bootId === context.bootId) {
-    const ports = store.ports.list(id);
     if (ports.length > 0) {
       const [{ withdrawPorts }, { portTarget }] = await Promise.all([import("./publish.ts"), import("./rules.ts")]);
       await withdrawPorts(context, ports, portTarget(endpoints, (networkId) => isInternal(context, networkId)));
     }
     if (endpoints.length > 0 && store.resources.holders("netns", id).length > 0) await removeLinks(context, endpoints.map(({ hostInterface }) => hostInterface));
   }
-  return () => {
+  return async () => {
     if (networkIds.length > 0) refreshMembers(context, networkIds);
+    if (ports.length > 0) await (await import("./loopback.ts")).releaseLoopback(context);
   };
 }
 

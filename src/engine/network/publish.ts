@@ -11,6 +11,7 @@ import type { EngineContext } from "../context.ts";
 import type { RunRequest } from "../request.ts";
 import { loadRules } from "./filter.ts";
 import { hostNamesOf } from "./host-names.ts";
+import { publishOnLoopback, withdrawFromLoopback } from "./loopback.ts";
 import { probePorts } from "./probe.ts";
 import type { HostPort } from "./probe.ts";
 import { firewallPorts, rebuildRules } from "./rules.ts";
@@ -81,6 +82,11 @@ export function leasePorts(context: EngineContext, containerId: ContainerId, spe
 
 /** Adds a container's ports to the packet filter. What a crash left there in their place is swept away by a rebuild. */
 export async function publishPorts(context: EngineContext, ports: readonly PublishedPort[], target: PortTarget): Promise<void> {
+  await Promise.all([addRules(context, ports, target), publishOnLoopback(context, ports, target)]);
+  await forgetFlows(context, ports, target);
+}
+
+async function addRules(context: EngineContext, ports: readonly PublishedPort[], target: PortTarget): Promise<void> {
   const { table } = hostNamesOf(context.paths.root);
   try {
     await loadRules(context, addPorts(firewallPorts(ports, target), table));
@@ -89,18 +95,21 @@ export async function publishPorts(context: EngineContext, ports: readonly Publi
     if (!(error instanceof SampanError) || (error.code !== "EEXIST" && error.code !== "ENOENT")) throw error;
     await rebuildRules(context);
   }
-  await forgetFlows(context, ports, target);
 }
 
 /** Takes them out again. A table that is not there holds nothing. */
 export async function withdrawPorts(context: EngineContext, ports: readonly PublishedPort[], target: PortTarget): Promise<void> {
+  await Promise.all([removeRules(context, ports, target), withdrawFromLoopback(context, ports, target)]);
+  await forgetFlows(context, ports, target);
+}
+
+async function removeRules(context: EngineContext, ports: readonly PublishedPort[], target: PortTarget): Promise<void> {
   const { table } = hostNamesOf(context.paths.root);
   try {
     await loadRules(context, removePorts(firewallPorts(ports, target), table));
   } catch (error) {
     if (!(error instanceof SampanError) || error.code !== "ENOENT") throw error;
   }
-  await forgetFlows(context, ports, target);
 }
 
 /** After the rules have changed, so that the next packet of a UDP client meets the new ones. */

@@ -50,12 +50,17 @@ export interface WithProgress extends Cancellable {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** Descriptors of the caller for a container's streams; one that is left out is not attached. */
+/** The caller's side of a container's streams; one that is left out is not attached. */
 export interface Streams {
-  readonly stdin?: number | undefined;
-  readonly stdout?: number | undefined;
-  readonly stderr?: number | undefined;
+  /** A descriptor, or what is written to the program as it comes; its end is the program's end-of-file. */
+  readonly stdin?: number | AsyncIterable<Uint8Array> | undefined;
+  /** A descriptor, or who takes the output as it comes. Whoever takes it must read it: a full pipe stops the program. */
+  readonly stdout?: number | OutputTaker | undefined;
+  readonly stderr?: number | OutputTaker | undefined;
 }
+
+/** Called once, when the program is about to be started. */
+export type OutputTaker = (output: AsyncIterable<Uint8Array>) => void;
 
 export interface AttachOptions extends Cancellable {
   readonly streams: Streams;
@@ -69,6 +74,8 @@ export interface AttachOptions extends Cancellable {
 export interface SessionResult {
   /** As a shell would say it: 128+n for a death by signal n; 0 when detached. */
   readonly exitCode: number;
+  /** The signal that ended it, by its number; 0 if none did. */
+  readonly signal: number;
   /** The person left with the detach keys; the container lives on. */
   readonly detached: boolean;
 }
@@ -78,7 +85,10 @@ export interface CreatedContainer {
   readonly warnings: readonly string[];
 }
 
-export interface RunResult extends SessionResult, CreatedContainer {}
+export interface RunResult extends SessionResult, CreatedContainer {
+  /** The kernel killed something in it for want of memory. */
+  readonly oomKilled: boolean;
+}
 
 export interface RunOptions extends WithProgress {
   readonly streams: Streams;
@@ -157,9 +167,12 @@ export interface ExecRequest {
   readonly workdir?: string | undefined;
 }
 
+/** Aborting kills the program that was started, and not what it has started itself; the container lives on. */
 export interface ExecOptions extends Cancellable {
   readonly streams: Streams;
   readonly detachKeys?: string | undefined;
+  /** Forward the signals that this process receives; true unless it says otherwise. */
+  readonly sigProxy?: boolean | undefined;
 }
 
 export interface ProcessTable {
@@ -205,7 +218,10 @@ export interface PruneOptions extends Cancellable {
 
 export interface Containers {
   create(request: RunRequest, options: WithProgress): Promise<CreatedContainer>;
-  /** Creates and starts; unless `detach` was asked for, waits for the end, and with `remove` removes. */
+  /**
+   * Creates and starts; unless `detach` was asked for, waits for the end, and with `remove` removes. Aborting kills it; what
+   * was to run in the background is removed.
+   */
   run(request: RunRequest, options: RunOptions): Promise<RunResult>;
   /** The plan that `run` would carry out, with nothing made; needs no root. */
   explain(request: RunRequest, options: ExplainOptions): Promise<ExplainResult>;

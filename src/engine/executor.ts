@@ -30,16 +30,30 @@ export function findKeel(state: string): string {
     }
     return path;
   }
-  const found = firstThere(process.env.SAMPAN_KEEL, "../keel", "../../dist/keel");
+  const found = firstThere(process.env.SAMPAN_KEEL, "../keel", "../../dist/keel") ?? prebuilt("keel");
   if (found !== undefined) return found;
-  throw new SampanError("unavailable", "Cannot find keel, the executor", { hint: "Build it with: npm run build" });
+  throw new SampanError("unavailable", `Cannot find keel, the executor: there is none for ${process.platform} ${process.arch}`, {
+    hint: `Install the package @sampan/linux-${process.arch} (npm leaves it out with --omit=optional), or build it with: npm run build`,
+  });
 }
 
-/** argv that starts a `sampan` like this one: the executable itself, or the interpreter with its script. */
+/** argv that starts a `sampan` like this one: the executable itself, or the interpreter with its script. Empty where there is none. */
 export function engineCommand(): string[] {
   if (globalThis.sampanEmbedded) return [process.execPath];
-  const found = firstThere(process.env.SAMPAN_COMMAND, "../sampan", "../../dist/sampan");
-  return found === undefined ? [] : [found];
+  const executable = firstThere(process.env.SAMPAN_COMMAND, "../sampan", "../../dist/sampan") ?? prebuilt("sampan");
+  if (executable !== undefined) return [executable];
+  const script = firstThere(undefined, "./cli.js", "../../dist/lib/cli.js");
+  return script === undefined ? [] : [process.execPath, script];
+}
+
+/** A file of the package with what was compiled for this machine, which npm installs beside ours. */
+function prebuilt(file: string): string | undefined {
+  const { createRequire } = process.getBuiltinModule("node:module");
+  try {
+    return createRequire(import.meta.url).resolve(`@sampan/linux-${process.arch}/${file}`);
+  } catch {
+    return undefined; // MODULE_NOT_FOUND
+  }
 }
 
 /** The first file that is there: one that was named, then places beside this module. */

@@ -1,10 +1,23 @@
-import type { Engine as EngineInterface, EngineEvent, Images, Networks, Registries, System, Volumes } from "../engine/index.ts";
+import type { Engine as EngineApi, EngineEvent, Filters, HostCheck, SystemInfo } from "../engine/index.ts";
 import { openEngine } from "../engine/index.ts";
+import type { Cancellable } from "./cancel.ts";
 import { Containers } from "./containers.ts";
+import { Images } from "./images.ts";
 import type { EngineOptions } from "./options.ts";
+import { Networks, Volumes } from "./resources.ts";
+
+export interface EventOptions extends Cancellable {
+  /** What has happened since then first; milliseconds since the epoch. */
+  readonly sinceMs?: number;
+  /** End then. */
+  readonly untilMs?: number;
+  /** As `sampan events --filter`: `{ type: ["container"], event: ["die"] }`. */
+  readonly filters?: Filters;
+}
 
 /**
- * The engine in a program of yours: what `sampan` does, typed.
+ * The engine in a program of yours: what `sampan` does, typed. Keep one open for as long as you start containers: an open one
+ * starts the next container faster.
  *
  * ```ts
  * await using engine = await Engine.open();
@@ -13,46 +26,57 @@ import type { EngineOptions } from "./options.ts";
  */
 export class Engine implements AsyncDisposable {
   readonly containers: Containers;
-  readonly #engine: EngineInterface;
+  readonly images: Images;
+  readonly networks: Networks;
+  readonly volumes: Volumes;
+  /** What the command line is made of: every use case, with nothing left out and nothing made convenient. */
+  readonly api: EngineApi;
 
-  private constructor(engine: EngineInterface, state: string) {
-    this.#engine = engine;
-    this.containers = new Containers(engine, state);
+  private constructor(api: EngineApi) {
+    this.api = api;
+    this.containers = new Containers(api);
+    this.images = new Images(api);
+    this.networks = new Networks(api);
+    this.volumes = new Volumes(api);
   }
 
-  /** Opens the engine. Nothing is read or made before the first use. Needs root. */
+  /** Opens the engine. Nothing is read or made before the first use. Needs root for all that runs. */
   static async open(options: EngineOptions = {}): Promise<Engine> {
-    const root = options.root ?? process.env["SAMPAN_ROOT"] ?? "/var/lib/sampan";
-    const state = options.state ?? process.env["SAMPAN_STATE"] ?? "/run/sampan";
-    return new Engine(await openEngine({ root, state }), state);
+    const root = options.root ?? nonEmpty(process.env["SAMPAN_ROOT"]) ?? "/var/lib/sampan";
+    const state = options.state ?? nonEmpty(process.env["SAMPAN_STATE"]) ?? "/run/sampan";
+    return new Engine(await openEngine({ root: absolute(root), state: absolute(state) }));
   }
 
-  get images(): Images {
-    return this.#engine.images;
+  /**
+   * What happens, as it happens, until the signal aborts or the loop is left.
+   *
+   * ```ts no-run
+   * for await (const { Type, Action, Actor } of engine.events({ filters: { type: ["container"] } })) console.log(Type, Action, Actor.ID);
+   * ```
+   */
+  events(options: EventOptions = {}): AsyncIterable<EngineEvent> {
+    return this.api.system.events(options);
   }
 
-  get networks(): Networks {
-    return this.#engine.networks;
+  info(options: Cancellable = {}): Promise<SystemInfo> {
+    return this.api.system.info(options);
   }
 
-  get volumes(): Volumes {
-    return this.#engine.volumes;
+  /** What this machine's kernel has and lacks for containers. */
+  checkHost(options: Cancellable = {}): Promise<readonly HostCheck[]> {
+    return this.api.system.checkHost(options);
   }
 
-  get registries(): Registries {
-    return this.#engine.registries;
-  }
-
-  get system(): System {
-    return this.#engine.system;
-  }
-
-  /** What happens from now on, until the signal aborts. */
-  events(options: { readonly signal?: AbortSignal; readonly sinceMs?: number } = {}): AsyncIterable<EngineEvent> {
-    return this.#engine.system.events(options);
-  }
-
+  /** Closes the store. Containers go on. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#engine[Symbol.asyncDispose]();
+    await this.api[Symbol.asyncDispose]();
   }
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  return text === "" ? undefined : text;
+}
+
+function absolute(path: string): string {
+  return path.startsWith("/") ? path : `${process.cwd()}/${path}`;
 }

@@ -40,6 +40,11 @@ export function parseState(bytes: Buffer): ReportState {
   return STATES[bytes.readUInt32LE(0)] ?? "running";
 }
 
+/** Who was cloned and by whom, from the first 24 bytes of a report; 0 before that. */
+export function parseBirth(bytes: Buffer): { readonly child: number; readonly parent: number } {
+  return { child: bytes.readInt32LE(16), parent: bytes.readInt32LE(20) };
+}
+
 /** Reads a report; `count` is the number of instructions of the plan. Throws RangeError if it is cut short. */
 export function parseReport(bytes: Buffer, count: number): Report {
   const outAt = HEADER + count * RESULT;

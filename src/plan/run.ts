@@ -6,8 +6,8 @@ import type { Plan } from "./build.ts";
 import { encodePlan } from "./encode.ts";
 import type { Call } from "./model.ts";
 import type { Report, ReportState } from "./report.ts";
-import { parseReport, parseState } from "./report.ts";
-import type { Spawned } from "./spawn.ts";
+import { parseBirth, parseReport, parseState } from "./report.ts";
+import type { Spawned, Stdio } from "./spawn.ts";
 import { spawnProcess } from "./spawn.ts";
 
 export interface RunOptions {
@@ -15,18 +15,20 @@ export interface RunOptions {
   readonly keel: string;
   /** A directory of ours for the plan and the report; both are unlinked as soon as they are open. */
   readonly directory: string;
-  /** Descriptors of ours that become 0, 1 and 2; nothing where it says so. */
-  readonly stdio?: readonly [number | "ignore", number | "ignore", number | "ignore"];
+  /** Descriptors of ours that become 0, 1 and 2, nothing, or pipes. */
+  readonly stdio?: readonly [Stdio, Stdio, Stdio];
   /** Further descriptors of ours, 3 and up; the plan must keep them (`keepBelow`). */
   readonly inherit?: readonly number[];
 }
 
-export interface Running {
+export interface Running extends Pick<Spawned, "output" | "input"> {
   readonly pid: number;
   /** Passes a signal on to what the plan started. */
   kill(signal: number): void;
   /** How far the plan is at this moment. */
   peek(): ReportState;
+  /** The process that the plan cloned and its parent, as soon as it has been cloned; undefined before, and when all is over. */
+  born(): { readonly child: number; readonly parent: number } | undefined;
   /** Resolves when keel's front ends. A plan that failed is in the report, not thrown. */
   readonly finished: Promise<{ readonly code: number; readonly report: Report }>;
 }
@@ -68,6 +70,12 @@ export async function startPlan(plan: Plan, options: RunOptions): Promise<Runnin
     if (last !== undefined) return last;
     return readSync(reportFd, state, 0, 4, 0) === 4 ? parseState(state) : "running";
   };
+  const born = (): { child: number; parent: number } | undefined => {
+    const head = Buffer.alloc(24);
+    if (last !== undefined || readSync(reportFd, head, 0, 24, 0) !== 24) return undefined;
+    const { child, parent } = parseBirth(head);
+    return child > 0 && parent > 0 ? { child, parent } : undefined;
+  };
   const finished = child.exited.then((code) => {
     const buffer = Buffer.alloc(Math.max(fstatSync(reportFd).size, 64 + count * 24));
     readSync(reportFd, buffer, 0, buffer.length, 0);
@@ -76,7 +84,7 @@ export async function startPlan(plan: Plan, options: RunOptions): Promise<Runnin
     last = report.state;
     return { code, report };
   });
-  return { pid: child.pid, kill: (signal) => { child.kill(signal); }, peek, finished };
+  return { pid: child.pid, kill: (signal) => { child.kill(signal); }, output: (n) => child.output(n), get input() { return child.input; }, peek, born, finished };
 }
 
 /** Runs a plan to its end; throws what failed. */

@@ -9,14 +9,14 @@ export interface ProcessRef {
 }
 
 /** Reads a process's identity from the text of a /proc/PID/stat; undefined if there is none in it. */
-export function parseStat(text: string): (ProcessRef & { readonly state: string }) | undefined {
+export function parseStat(text: string): (ProcessRef & { readonly state: string; readonly parent: number }) | undefined {
   // The command name may hold spaces and parentheses: the last ")" ends it.
   const end = text.lastIndexOf(")");
   const pid = Number.parseInt(text, 10);
   const fields = text.slice(end + 2).split(" ");
   const startTime = Number(fields[19]);
   if (end < 0 || !Number.isInteger(pid) || !Number.isInteger(startTime)) return undefined;
-  return { pid, startTime, state: fields[0] ?? "" };
+  return { pid, startTime, state: fields[0] ?? "", parent: Number(fields[1]) };
 }
 
 export function readIfThere(path: string): string | undefined {

@@ -12,6 +12,7 @@ import { parseDetachKeys } from "./detach-keys.ts";
 import { processOf } from "./liveness.ts";
 import { nowNs } from "./record.ts";
 import { forwardSignals } from "./signals.ts";
+import { connectStreams, stdioOf } from "./streams.ts";
 
 const DEFAULT_DETACH_KEYS = "ctrl-p,ctrl-q";
 
@@ -25,7 +26,7 @@ export async function attachToContainer(context: EngineContext, name: string, op
   checkDetachKeys(options.detachKeys, request.detachKeys, record.name);
   const { streams } = options;
   const stdin = request.interactive ? streams.stdin : undefined;
-  if (request.tty && stdin !== undefined && !isatty(stdin))
+  if (request.tty && stdin !== undefined && (typeof stdin !== "number" || !isatty(stdin)))
     throw new SampanError("invalid", "cannot attach stdin to a TTY-enabled container because stdin is not a terminal: the input device is not a TTY", { exitCode: 1 });
   const paths = containerPaths(context.paths, record.id);
   const plan = compileAttach({
@@ -33,8 +34,9 @@ export async function attachToContainer(context: EngineContext, name: string, op
     attach: { stdin: stdin !== undefined, stdout: streams.stdout !== undefined, stderr: streams.stderr !== undefined },
   });
   const running = await startPlan(plan, {
-    keel: context.keel, directory: paths.run, stdio: [stdin ?? "ignore", streams.stdout ?? "ignore", streams.stderr ?? "ignore"],
+    keel: context.keel, directory: paths.run, stdio: stdioOf({ ...streams, stdin }),
   });
+  connectStreams({ ...streams, stdin }, running);
   const stop = forwardSignals(running, { sigProxy: options.sigProxy && !request.tty, tty: request.tty });
   context.store.events.append({ timeNs: nowNs(), type: "container", action: "attach", actorId: record.id, attributes: { ...record.labels, image: record.imageReference, name: record.name } });
   const { report } = await running.finished;
@@ -42,9 +44,9 @@ export async function attachToContainer(context: EngineContext, name: string, op
   const failure = planFailure(plan, report);
   if (failure && (failure.code === "ENOENT" || failure.code === "ECONNREFUSED")) throw stopped();
   if (failure) throw failure;
-  if (report.state === "detached") return { exitCode: 0, detached: true };
+  if (report.state === "detached") return { exitCode: 0, signal: 0, detached: true };
   if (report.state !== "exited") throw new SampanError("unavailable", `Cannot stay attached to container "${record.name}": its monitor closed the connection`, { hint: "It may have all the clients that it can serve", exitCode: 1 });
-  return { exitCode: report.status, detached: false };
+  return { exitCode: report.status, signal: report.signal, detached: false };
 }
 
 function stopped(): SampanError {

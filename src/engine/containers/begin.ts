@@ -9,6 +9,7 @@ import { containerPaths } from "../paths.ts";
 import type { NetworkStart } from "../network/for-start.ts";
 import { prepareNetwork, reserveNetwork } from "../network/for-start.ts";
 import type { StoredConfig } from "../spec/stored.ts";
+import { throwIfCancelled } from "./abort.ts";
 import { launch } from "./launch.ts";
 import { ownerFields, ownerOf } from "./liveness.ts";
 import { disarmRestart } from "./restart-timer.ts";
@@ -83,8 +84,9 @@ async function takeForStart(context: EngineContext, name: string): Promise<Begun
 }
 
 /** Starts a container in the background; one that runs already stays as it is. */
-export async function startInBackground(context: EngineContext, name: string, _options: Cancellable): Promise<void> {
+export async function startInBackground(context: EngineContext, name: string, { signal }: Cancellable): Promise<void> {
   requireRoot();
+  throwIfCancelled(signal);
   const begun = await takeForStart(context, name);
   if (begun !== undefined) await launchInBackground(context, begun);
 }
@@ -106,11 +108,11 @@ export async function startAttached(context: EngineContext, name: string, option
     return api.attach(name, options);
   }
   const { record, stored, cgroup, network } = begun;
-  const { exitCode, detached } = await launchForStart(context, record, stored, cgroup, {
+  const { exitCode, signal, detached } = await launchForStart(context, record, stored, cgroup, {
     detached: false, streams: options.streams, callerEnv: {}, trace: false, sigProxy: options.sigProxy, network,
-    detachKeys: await detachKeysOf(options.detachKeys ?? stored.request.detachKeys),
+    detachKeys: await detachKeysOf(options.detachKeys ?? stored.request.detachKeys), signal: options.signal,
   });
-  return { exitCode, detached };
+  return { exitCode, signal, detached };
 }
 
 /** As `launch`: but `start` fails with 1, where `run` has exit codes of its own for a program that could not be executed. */

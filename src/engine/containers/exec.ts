@@ -19,6 +19,8 @@ import { cgroupPathsOf } from "./groups.ts";
 import { livenessOf } from "./liveness.ts";
 import { nowNs } from "./record.ts";
 import { forwardSignals } from "./signals.ts";
+import { connectStreams, stdioOf } from "./streams.ts";
+import { killChildOnAbort, throwIfCancelled } from "./abort.ts";
 
 const DEFAULT_DETACH_KEYS = new Uint8Array([16, 17]); // ctrl-p, ctrl-q
 
@@ -39,14 +41,16 @@ export async function execInContainer(context: EngineContext, name: string, requ
       name: record.name, process: process_, target: 3, userNamespace: false, cgroup: joinOf(context, record),
       host: { lastCapability: context.hostFacts([]).lastCapability }, ...(seccomp ? { seccomp } : {}), ...(monitor ? { monitor } : {}),
     });
-    return await runExec(context, record, request, plan, streams, directory);
+    return await runExec(context, record, request, plan, { ...options, streams }, directory);
   } finally {
     closeSync(directory);
   }
 }
 
-async function runExec(context: EngineContext, record: ContainerRecord, request: ExecRequest, plan: Plan, streams: Streams, directory: number): Promise<SessionResult> {
+async function runExec(context: EngineContext, record: ContainerRecord, request: ExecRequest, plan: Plan, options: ExecOptions, directory: number): Promise<SessionResult> {
   const { execs } = context.store;
+  const { streams, signal } = options;
+  throwIfCancelled(signal);
   const id = createId();
   const words = request.command.join(" ");
   const attributes = { ...record.labels, image: record.imageReference, name: record.name, execID: id };
@@ -55,8 +59,9 @@ async function runExec(context: EngineContext, record: ContainerRecord, request:
   };
   const running = await startPlan(plan, {
     keel: context.keel, directory: containerPaths(context.paths, record.id).run, inherit: [directory],
-    stdio: [streams.stdin ?? "ignore", streams.stdout ?? "ignore", streams.stderr ?? "ignore"],
+    stdio: stdioOf(streams),
   });
+  connectStreams(streams, running);
   // Written while keel is at work: the command does not wait for the store.
   const self = processAt(process.pid);
   context.store.transaction(() => {
@@ -65,23 +70,26 @@ async function runExec(context: EngineContext, record: ContainerRecord, request:
     tell(`exec_create: ${words}`);
     tell(`exec_start: ${words}`);
   });
-  const stop = request.detach ? undefined : forwardSignals(running, { sigProxy: true, tty: request.tty });
+  const stop = request.detach ? undefined : forwardSignals(running, { sigProxy: options.sigProxy ?? true, tty: request.tty });
+  const keep = killChildOnAbort(running, signal);
   const { code, report } = await running.finished;
   stop?.();
+  keep();
   const failure = execFailure(record, plan, report);
   const lives = !failure && (request.detach || report.state === "detached");
   if (lives) {
     const [child, monitor] = [processAt(report.childPid), processAt(report.monitorPid)];
     execs.started(id, { pid: report.childPid, pidStartTime: child?.startTime ?? null, monitorPid: report.monitorPid, monitorStartTime: monitor?.startTime ?? null });
-    return { exitCode: 0, detached: !request.detach };
+    return { exitCode: 0, signal: 0, detached: !request.detach };
   }
   context.store.transaction(() => {
     tell("exec_die", { exitCode: String(failure?.exitCode ?? report.status) });
     execs.delete(id);
   });
+  throwIfCancelled(signal);
   if (failure) throw failure;
   if (report.state !== "exited") throw new SampanError("internal", `Cannot follow the command in container "${record.name}": its monitor ended with code ${code}`, { exitCode: 126 });
-  return { exitCode: report.status, detached: false };
+  return { exitCode: report.status, signal: report.signal, detached: false };
 }
 
 /** The container's groups, as they were recorded when they were made. */
@@ -107,6 +115,7 @@ export function openFirstProcess(context: EngineContext, record: ContainerRecord
 function sharable(streams: Streams): boolean {
   return [streams.stdin, streams.stdout, streams.stderr].every((fd) => {
     if (fd === undefined) return true;
+    if (typeof fd !== "number") return false;
     const stat = fstatSync(fd);
     return stat.isFIFO() || (stat.isCharacterDevice() && stat.rdev === 0x103);
   });

@@ -41,15 +41,16 @@ export function claimEnd(context: EngineContext, record: ContainerRecord, revisi
 /**
  * After the last process, for the one who claimed the end: reads what the cgroup still knows, removes it and the run files, and
  * records the end. Every step can be repeated by the next one if this process dies in between. With --rm the container goes as a
- * whole; with a restart policy its next start is arranged. Gives back the record, undefined if it has been removed.
+ * whole; with a restart policy its next start is arranged. Says whether the kernel killed something in it for want of memory.
  */
-export async function finishContainer(context: EngineContext, claimed: ContainerRecord, ended: EndedRun): Promise<ContainerRecord | undefined> {
+export async function finishContainer(context: EngineContext, claimed: ContainerRecord, ended: EndedRun): Promise<{ readonly oomKilled: boolean }> {
   const { id } = claimed;
+  let oom = false;
   try {
     // The packet filter takes its time to let go of a port (an RCU grace period): meanwhile the rest is removed.
     const leaving = leaveNetworks(context, claimed);
     leaving.catch(() => undefined);
-    const oom = await removeRunParts(context, claimed);
+    oom = await removeRunParts(context, claimed);
     const left = await leaving;
     // A run that never began does not count: its record reads as before, with the reason.
     const startedMs = ended.startedMs ?? claimed.startedMs;
@@ -74,7 +75,7 @@ export async function finishContainer(context: EngineContext, claimed: Container
       attributes: { exitCode: String(ended.exitCode) },
       timeNs: nowNs(),
     });
-    left();
+    await left();
     if (mounted.length > 0) await volumesUnmounted(context, claimed, mounted, ended.failedStart);
     if (volumes.length > 0) await removeVolumes(context, volumes);
   } catch (error) {
@@ -83,9 +84,11 @@ export async function finishContainer(context: EngineContext, claimed: Container
     throw error;
   }
   const record = context.store.containers.get(id);
-  if (record?.status !== "restarting") return record;
-  const { armRestart } = await import("./restart-timer.ts");
-  return armRestart(context, record);
+  if (record?.status === "restarting") {
+    const { armRestart } = await import("./restart-timer.ts");
+    await armRestart(context, record);
+  }
+  return { oomKilled: oom };
 }
 
 /** What a run has of the kernel and in the run state. True if the kernel killed something of it for want of memory. */

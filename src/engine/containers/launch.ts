@@ -11,17 +11,21 @@ import { sleep } from "./end.ts";
 import { appendEvent } from "./events.ts";
 import { claimEnd, finishContainer } from "./finish.ts";
 import type { EndedRun } from "./finish.ts";
+import { killOnAbort, throwIfCancelled } from "./abort.ts";
 import { forwardSignals } from "./signals.ts";
 import { startContainer, startFailure } from "./start.ts";
 import type { StartOptions, Started } from "./start.ts";
 
 export interface Session extends SessionResult {
+  readonly oomKilled: boolean;
   readonly started: Started;
 }
 
 export interface LaunchOptions extends StartOptions {
   /** Pass this process's signals on to the container. */
   readonly sigProxy: boolean;
+  /** Giving it kills what runs in the foreground. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -31,25 +35,31 @@ export interface LaunchOptions extends StartOptions {
 export async function launch(context: EngineContext, record: ContainerRecord, stored: StoredConfig, cgroup: CgroupPlan | undefined, options: LaunchOptions): Promise<Session> {
   const run = new Run(context, record);
   try {
+    throwIfCancelled(options.signal);
     const started = await startContainer(context, stored, cgroup, options);
     if (!options.detached) loadEnd(stored);
     const undo = options.detached ? undefined : forwardSignals(started.running, { ...stored.request, sigProxy: options.sigProxy });
     if (!options.detached && (await untilStarted(started.running))) run.started();
+    const keep = options.detached ? undefined : killOnAbort(context, record.id, options.signal);
     const { code, report } = await started.running.finished;
     undo?.();
+    keep?.();
     const failure = startFailure(stored, started.plan, report);
     if (failure) throw failure;
     if (options.detached) {
       run.started();
       await run.endedAlready();
-      return { started, exitCode: 0, detached: false };
+      return { started, exitCode: 0, signal: 0, oomKilled: false, detached: false };
     }
-    if (report.state === "detached") return { started, exitCode: 0, detached: true };
+    if (report.state === "detached") return { started, exitCode: 0, signal: 0, oomKilled: false, detached: true };
     if (report.state === "exited") {
-      await run.end({ exitCode: report.status, signal: report.signal, finishedMs: Number(report.exitNs / 1_000_000n), error: "", failedStart: false });
-      return { started, exitCode: report.status, detached: false };
+      const { oomKilled } = await run.end({ exitCode: report.status, signal: report.signal, finishedMs: Number(report.exitNs / 1_000_000n), error: "", failedStart: false });
+      throwIfCancelled(options.signal);
+      return { started, exitCode: report.status, signal: report.signal, oomKilled, detached: false };
     }
-    return { started, exitCode: await run.lost(code), detached: false };
+    const exitCode = await run.lost(code);
+    throwIfCancelled(options.signal);
+    return { started, exitCode, signal: exitCode > 128 ? exitCode - 128 : 0, oomKilled: run.wasOomKilled(), detached: false };
   } catch (error) {
     const exitCode = (error instanceof SampanError ? error.exitCode : undefined) ?? 125;
     // Docker keeps 127 and 126 of a program that could not be executed, and 128 for everything else.
@@ -108,7 +118,7 @@ class Run {
   }
 
   /** Ends this very run, unless another has done so or is at it: then waits for that. */
-  async end(ended: EndedRun): Promise<void> {
+  async end(ended: EndedRun): Promise<{ readonly oomKilled: boolean }> {
     const { containers } = this.#context.store;
     for (;;) {
       const now = containers.get(this.#record.id);
@@ -117,11 +127,18 @@ class Run {
       const claimed = claimEnd(this.#context, now, now.revision);
       if (claimed === undefined) continue;
       const startedMs = ended.failedStart || this.#startedMs !== undefined ? undefined : Math.min(ended.finishedMs, Date.now());
-      await finishContainer(this.#context, claimed, { ...ended, startedMs });
-      return;
+      return finishContainer(this.#context, claimed, { ...ended, startedMs });
     }
     const { steady } = await import("./settle.ts");
     await steady(this.#context, this.#record);
+    return { oomKilled: this.wasOomKilled() };
+  }
+
+  /** What another who ended it has found out; of a container that has gone with its end only its events tell. */
+  wasOomKilled(): boolean {
+    const { containers, events } = this.#context.store;
+    const { id } = this.#record;
+    return containers.get(id)?.oomKilled ?? events.list({ afterId: 0 }).some(({ actorId, action }) => actorId === id && action === "oom");
   }
 
   /** The monitor went away without a word: the container was removed or killed with it. The exit code, where one is known. */

@@ -7,6 +7,7 @@ import type { RunRequest } from "../request.ts";
 import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import { prepareNetwork, reserveNetwork } from "../network/for-start.ts";
+import { throwIfCancelled } from "./abort.ts";
 import type { Cidfile } from "./cidfile.ts";
 import { launch } from "./launch.ts";
 import type { LaunchOptions, Session } from "./launch.ts";
@@ -21,8 +22,8 @@ import { cgroupPlanOf } from "./start.ts";
  * later clean-up finds, whatever happens in between.
  */
 export async function runContainer(context: EngineContext, request: RunRequest, options: RunOptions): Promise<RunResult> {
-  const { started, id, exitCode, detached } = await runSession(context, request, options, {});
-  return { id, warnings: started.warnings, exitCode, detached };
+  const { started, id, exitCode, signal, oomKilled, detached } = await runSession(context, request, options, {});
+  return { id, warnings: started.warnings, exitCode, signal, oomKilled, detached };
 }
 
 /** The same, with what the plan was and how keel reports on it. */
@@ -32,6 +33,7 @@ export async function runSession(context: EngineContext, request: RunRequest, op
   const { stored: wanted, volumes } = await prepare(context, request, options);
   const cgroup = cgroupPlanOf(context, wanted);
   const network = await prepareNetwork(context, wanted);
+  throwIfCancelled(options.signal);
   const cidfile = await reserveCidfile(request);
   const detached = request.detach;
   const { record, stored } = reserveWithId(context, wanted, cgroup, cidfile, {
@@ -39,8 +41,13 @@ export async function runSession(context: EngineContext, request: RunRequest, op
   });
   const session = await launch(context, record, stored, cgroup, {
     detached, streams: detached ? {} : options.streams, callerEnv: process.env, trace: false, sigProxy: request.sigProxy, network,
-    detachKeys: await detachKeysOf(request.detachKeys), ...more,
+    detachKeys: await detachKeysOf(request.detachKeys), signal: options.signal, ...more,
   });
+  if (detached && options.signal?.aborted === true) {
+    const { removeContainer } = await import("./remove.ts");
+    await removeContainer(context, stored.id, { force: true, volumes: true });
+    throwIfCancelled(options.signal);
+  }
   return { ...session, id: stored.id };
 }
 
@@ -53,6 +60,7 @@ export async function createContainer(context: EngineContext, request: RunReques
   await prepareNetwork(context, wanted, false);
   // What this host cannot enforce is refused now, not when it is started.
   cgroupPlanOf(context, wanted);
+  throwIfCancelled(options.signal);
   const cidfile = await reserveCidfile(request);
   const { record, stored } = reserveWithId(context, wanted, undefined, cidfile, { actions: ["create"], volumes: volumeUses(volumes) });
   const { makeContainerDirectories } = await import("./directories.ts");

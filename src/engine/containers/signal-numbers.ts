@@ -15,3 +15,10 @@ export function signalNumber(text: string): number {
   if (realtime !== null && value >= 34 && value <= 64) return value;
   throw new SampanError("invalid", `Invalid signal: ${text}`);
 }
+
+/** "SIGTERM" for 15; undefined for 0, which is no signal. */
+export function signalName(number: number): string | undefined {
+  if (number === 0) return undefined;
+  const name = NAMES.split(" ")[number - 1];
+  return name !== undefined ? `SIG${name}` : number >= 34 ? `SIGRTMIN+${number - 34}` : `SIG${number}`;
+}

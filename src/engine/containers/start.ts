@@ -17,6 +17,7 @@ import { capabilitiesOf, securityOptions } from "../spec/security.ts";
 import { runtimeConfig } from "../spec/runtime-config.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import type { Streams } from "../api.ts";
+import { connectStreams, stdioOf } from "./streams.ts";
 
 export interface StartOptions {
   /** Nobody stays: keel's front ends when the program runs. */
@@ -187,14 +188,14 @@ export async function startContainer(context: EngineContext, stored: StoredConfi
   }
   for (const { source, createSource } of stored.request.mounts) if (createSource === true && !existsSync(source)) makeBindSource(source, stored.name);
   const launched = await compileStart(context, stored, cgroup, options, true);
-  const { stdin, stdout, stderr } = options.streams;
   options.alter?.(launched.plan);
   await launched.ready;
   const running = await startPlan(launched.plan, {
     keel: context.keel,
     directory: containerPaths(context.paths, stored.id).run,
-    stdio: [stdin ?? "ignore", stdout ?? "ignore", stderr ?? "ignore"],
+    stdio: stdioOf(options.streams),
   });
+  connectStreams(options.streams, running);
   joined(context, options.network);
   return { ...launched, running };
 }

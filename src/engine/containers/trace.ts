@@ -8,11 +8,11 @@ import { runSession } from "./run.ts";
 
 /** Runs a container as `run` does, with the time that each of its calls took. */
 export async function traceRun(context: EngineContext, request: RunRequest, options: RunOptions): Promise<TraceResult> {
-  const { started, id, exitCode, detached } = await runSession(context, request, options, { trace: true });
+  const { started, id, exitCode, signal, oomKilled, detached } = await runSession(context, request, options, { trace: true });
   const { report } = await started.running.finished;
   const trace = traceOf(started.plan, report);
   return {
-    id, exitCode, detached, warnings: started.warnings,
+    id, exitCode, signal, oomKilled, detached, warnings: started.warnings,
     text: (format) => traceText(trace, format),
     html: () => traceHtml(trace, `sampan trace: ${[request.rootfs?.path ?? request.image, ...request.command].join(" ")}`),
     toJSON: () => traceJson(trace),

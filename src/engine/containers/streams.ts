@@ -1,0 +1,36 @@
+import type { Running } from "../../plan/index.ts";
+import type { OutputTaker, Streams } from "../api.ts";
+
+type Stdio = number | "ignore" | "pipe";
+
+/** What keel's descriptors 0, 1 and 2 become. */
+export function stdioOf({ stdin, stdout, stderr }: Streams): [Stdio, Stdio, Stdio] {
+  return [stdioFor(stdin), stdioFor(stdout), stdioFor(stderr)];
+}
+
+function stdioFor(stream: number | object | undefined): Stdio {
+  if (stream === undefined) return "ignore";
+  return typeof stream === "number" ? stream : "pipe";
+}
+
+/** Connects what is no descriptor, once keel runs. */
+export function connectStreams({ stdin, stdout, stderr }: Streams, running: Running): void {
+  give(stdout, running.output(1));
+  give(stderr, running.output(2));
+  if (typeof stdin === "object") void feed(stdin, running);
+}
+
+function give(taker: number | OutputTaker | undefined, output: AsyncIterable<Uint8Array> | undefined): void {
+  if (typeof taker === "function" && output !== undefined) taker(output);
+}
+
+/** A program that ends, or closes its input, before it has read all of it is no failure: the rest is nobody's. */
+async function feed(source: AsyncIterable<Uint8Array>, { input }: Running): Promise<void> {
+  try {
+    for await (const bytes of source) await input?.write(bytes);
+  } catch {
+    // EPIPE; or the source failed, which then ends like a file that was cut short
+  } finally {
+    input?.end();
+  }
+}

@@ -1,0 +1,182 @@
+import { SampanError } from "../base/errors.ts";
+import type { ContainerChange, ContainerDetails, ContainerStats, Engine as EngineApi, LogRecord, ProcessTable } from "../engine/index.ts";
+import type { Cancellable } from "./cancel.ts";
+import type { ExecOptions, ExecResultOptions } from "./exec.ts";
+import { execStreaming, execToEnd } from "./exec.ts";
+import type { ExitResult, ProgramResult } from "./result.ts";
+import type { ProgramStream } from "./streams.ts";
+
+export interface LogOptions extends Cancellable {
+  /** Go on until the container ends. */
+  readonly follow?: boolean;
+  /** Only the last n records. */
+  readonly tail?: number;
+  /** Milliseconds since the epoch. */
+  readonly sinceMs?: number;
+  readonly untilMs?: number;
+}
+
+/** What every container has, whatever its state. Disposing of it removes it, running or not, with its anonymous volumes. */
+export abstract class Container implements AsyncDisposable {
+  readonly id: string;
+  protected readonly engine: EngineApi;
+
+  constructor(engine: EngineApi, id: string) {
+    this.engine = engine;
+    this.id = id;
+  }
+
+  /** Everything about it, in the shape of `docker inspect`. */
+  inspect(options: Cancellable = {}): Promise<ContainerDetails> {
+    return this.engine.containers.inspect(this.id, { ...options, size: false });
+  }
+
+  /**
+   * What it has written, record by record: a line each, or a piece of one.
+   *
+   * ```ts
+   * await using container = await engine.containers.start({ image: "host", command: ["echo", "hello"], network: "none" });
+   * for await (const { stream, time, data } of container.logs({ follow: true })) console.log(time, stream, new TextDecoder().decode(data));
+   * ```
+   */
+  logs(options: LogOptions = {}): AsyncIterable<LogRecord> {
+    return this.engine.containers.logs(this.id, { ...options, follow: options.follow ?? false });
+  }
+
+  /** What it has added, changed and deleted in its image's files. */
+  diff(options: Cancellable = {}): Promise<readonly ContainerChange[]> {
+    return this.engine.containers.diff(this.id, options);
+  }
+
+  /** Copies a file or directory of this machine into it; no program of the container takes part. */
+  async copyIn(hostPath: string, containerPath: string, options: Cancellable = {}): Promise<void> {
+    await this.engine.containers.copyTo(this.id, { path: hostPath }, containerPath, { ...options, followLink: false, archive: false });
+  }
+
+  /** Copies a file or directory out of it. */
+  async copyOut(containerPath: string, hostPath: string, options: Cancellable = {}): Promise<void> {
+    await this.engine.containers.copyFrom(this.id, containerPath, { path: hostPath }, { ...options, followLink: false, archive: false });
+  }
+
+  /** Its files as a tar archive. */
+  export(options: Cancellable = {}): AsyncIterable<Uint8Array> {
+    return this.engine.containers.export(this.id, options);
+  }
+
+  /** Makes an image of it; the new image's id. */
+  async commit(reference: string, options: { readonly message?: string; readonly author?: string; readonly changes?: readonly string[] } & Cancellable = {}): Promise<string> {
+    const { message = "", author = "", changes = [], ...rest } = options;
+    return (await this.engine.containers.commit(this.id, { reference, message, author, changes, pause: true }, rest)).id;
+  }
+
+  rename(name: string, options: Cancellable = {}): Promise<void> {
+    return this.engine.containers.rename(this.id, name, options);
+  }
+
+  /** Removes it, killing it first if it runs, with its anonymous volumes. */
+  remove(options: Cancellable = {}): Promise<void> {
+    return this.engine.containers.remove(this.id, { ...options, force: true, volumes: true });
+  }
+
+  /** As `remove`; one that has gone by itself is no failure. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.remove();
+    } catch (error) {
+      if (!(error instanceof SampanError) || error.kind !== "not-found") throw error;
+    }
+  }
+}
+
+/** A container that has ended, or has never been started: it can be. */
+abstract class Startable extends Container {
+  /** Starts it in the background. */
+  async start(options: Cancellable = {}): Promise<RunningContainer> {
+    await this.engine.containers.start(this.id, options);
+    return new RunningContainer(this.engine, this.id);
+  }
+}
+
+/** Made, never started. */
+export class CreatedContainer extends Startable {
+  /** Told apart from one that has ended by its type too. */
+  readonly state = "created";
+}
+
+/** Ended. Its files and its log are there. */
+export class StoppedContainer extends Startable {
+  readonly state = "stopped";
+}
+
+/** Started in the background. It may end by itself at any time; what needs it running then rejects with "wrong-state". */
+export class RunningContainer extends Container {
+  readonly state = "running";
+
+  /**
+   * Runs another program in it, waits for its end. A program that fails is a result, not an error.
+   *
+   * ```ts
+   * await using container = await engine.containers.start({ image: "host", command: ["sleep", "60"], network: "none" });
+   * const { exitCode, stdout } = await container.exec(["cat", "/etc/hostname"]);
+   * ```
+   */
+  exec(command: readonly string[], options: ExecResultOptions = {}): Promise<ProgramResult> {
+    return execToEnd(this.engine, this.id, command, options);
+  }
+
+  /**
+   * The same with the output as it comes.
+   *
+   * ```ts
+   * await using container = await engine.containers.start({ image: "host", command: ["sleep", "60"], network: "none" });
+   * const program = container.execStream(["sh", "-c", "echo one; sleep 0.1; echo two"]);
+   * for await (const { stream, text } of program) console.log(stream, text);
+   * const { exitCode } = await program.result;
+   * ```
+   */
+  execStream(command: readonly string[], options: ExecOptions = {}): ProgramStream<ExitResult> {
+    return execStreaming(this.engine, this.id, command, options);
+  }
+
+  /** Asks it to end, and kills it after `timeoutSeconds` (its own, or 10). */
+  async stop(options: { readonly timeoutSeconds?: number } & Cancellable = {}): Promise<StoppedContainer> {
+    await this.engine.containers.stop(this.id, options);
+    return new StoppedContainer(this.engine, this.id);
+  }
+
+  /** Stops it and starts it again. */
+  async restart(options: { readonly timeoutSeconds?: number } & Cancellable = {}): Promise<RunningContainer> {
+    await this.engine.containers.restart(this.id, options);
+    return this;
+  }
+
+  /** Sends a signal to its first process, by name. SIGKILL is waited for. */
+  kill(killSignal = "SIGKILL", options: Cancellable = {}): Promise<void> {
+    return this.engine.containers.kill(this.id, { ...options, killSignal });
+  }
+
+  /** Freezes every process in it. */
+  pause(options: Cancellable = {}): Promise<void> {
+    return this.engine.containers.pause(this.id, options);
+  }
+
+  unpause(options: Cancellable = {}): Promise<void> {
+    return this.engine.containers.unpause(this.id, options);
+  }
+
+  /** Waits for its end. */
+  async wait(options: Cancellable = {}): Promise<{ readonly exitCode: number; readonly container: StoppedContainer }> {
+    const exitCode = await this.engine.containers.wait(this.id, options);
+    return { exitCode, container: new StoppedContainer(this.engine, this.id) };
+  }
+
+  /** Its processes, as ps(1) lists them. */
+  top(psArguments: readonly string[] = [], options: Cancellable = {}): Promise<ProcessTable> {
+    return this.engine.containers.top(this.id, psArguments, options);
+  }
+
+  /** What it uses, one frame a second. */
+  async *stats(options: Cancellable = {}): AsyncGenerator<ContainerStats, void, undefined> {
+    for await (const [frame] of this.engine.containers.stats([this.id], { ...options, all: false, stream: true })) if (frame !== undefined) yield frame;
+  }
+}

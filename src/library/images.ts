@@ -1,0 +1,88 @@
+import type {
+  CopySource, Engine as EngineApi, Filters, HistoryEntry, ImageDetails, ImageRemoval, ImageSummary, LoadedImage, PulledImage, PushedImage,
+} from "../engine/index.ts";
+import type { Cancellable } from "./cancel.ts";
+import { Task } from "./task.ts";
+
+export interface TransferOptions extends Cancellable {
+  readonly allTags?: boolean;
+  /** "linux/arm64"; this machine's if it is left out. */
+  readonly platform?: string;
+  /** undefined: plain HTTP only for loopback and what the configuration names. */
+  readonly tlsVerify?: boolean;
+}
+
+/** Where an archive comes from: a file of this machine, or its bytes. */
+export type ArchiveSource = string | AsyncIterable<Uint8Array>;
+
+/** Images of one engine, by reference, id or a unique prefix of one. */
+export class Images {
+  readonly #engine: EngineApi;
+
+  constructor(engine: EngineApi) {
+    this.#engine = engine;
+  }
+
+  /**
+   * Downloads an image. Await it, or read its progress first.
+   *
+   * ```ts no-run
+   * const pull = engine.images.pull("alpine:3");
+   * for await (const { id, status } of pull) console.log(id, status);
+   * const [image] = await pull;
+   * ```
+   */
+  pull(reference: string, options: TransferOptions = {}): Task<readonly PulledImage[]> {
+    return new Task((onProgress) => this.#engine.images.pull(reference, { ...options, allTags: options.allTags ?? false, onProgress }));
+  }
+
+  /** Uploads an image. */
+  push(reference: string, options: TransferOptions = {}): Task<readonly PushedImage[]> {
+    return new Task((onProgress) => this.#engine.images.push(reference, { ...options, allTags: options.allTags ?? false, onProgress }));
+  }
+
+  /** Reads images from an archive that `save`, Docker or an OCI tool has written. */
+  load(source: ArchiveSource, options: Cancellable = {}): Task<readonly LoadedImage[]> {
+    return new Task((onProgress) => this.#engine.images.load(sourceOf(source), { ...options, onProgress }));
+  }
+
+  /** Makes an image of one layer from a tar archive of files; the new image's id. `changes` are a Dockerfile's words: `CMD ["sh"]`. */
+  import(source: ArchiveSource, reference = "", options: { readonly changes?: readonly string[]; readonly message?: string; readonly platform?: string } & Cancellable = {}): Task<{ readonly id: string }> {
+    const { changes = [], message = "", platform, ...rest } = options;
+    return new Task((onProgress) => this.#engine.images.import(sourceOf(source), { reference, message, changes, platform }, { ...rest, onProgress }));
+  }
+
+  /** Images as one archive that `docker load` reads too. */
+  save(names: readonly string[], options: { readonly format?: "docker" | "oci" } & Cancellable = {}): AsyncIterable<Uint8Array> {
+    return this.#engine.images.save(names, options);
+  }
+
+  list(options: { readonly all?: boolean; readonly filters?: Filters } & Cancellable = {}): Promise<readonly ImageSummary[]> {
+    return this.#engine.images.list({ ...options, all: options.all ?? false });
+  }
+
+  inspect(name: string, options: { readonly platform?: string } & Cancellable = {}): Promise<ImageDetails> {
+    return this.#engine.images.inspect(name, options);
+  }
+
+  history(name: string, options: { readonly platform?: string } & Cancellable = {}): Promise<readonly HistoryEntry[]> {
+    return this.#engine.images.history(name, options);
+  }
+
+  tag(name: string, target: string, options: Cancellable = {}): Promise<void> {
+    return this.#engine.images.tag(name, target, options);
+  }
+
+  remove(name: string, options: { readonly force?: boolean; readonly noPrune?: boolean } & Cancellable = {}): Promise<readonly ImageRemoval[]> {
+    return this.#engine.images.remove(name, { ...options, force: options.force ?? false, noPrune: options.noPrune ?? false });
+  }
+
+  /** Removes dangling ones, or with `all` every one that no container uses. */
+  prune(options: { readonly all?: boolean; readonly filters?: Filters } & Cancellable = {}): Promise<{ readonly removed: readonly ImageRemoval[]; readonly reclaimedBytes: number }> {
+    return this.#engine.images.prune({ ...options, all: options.all ?? false });
+  }
+}
+
+function sourceOf(source: ArchiveSource): CopySource {
+  return typeof source === "string" ? { path: source } : { archive: source };
+}

@@ -32,7 +32,7 @@ describe("when a call of a start fails", () => {
     expect(starts.filter(({ left }) => left.length > 0)).toEqual([]);
     // One that is reached stops the start, and one that is not needed does not.
     expect(starts.filter(({ reached, message }) => reached !== (message !== undefined))).toEqual([]);
-    const unclear = starts.filter(({ message }) => message !== undefined && !/^Cannot .+: fail: input\/output error \(EIO\)$/.test(message));
+    const unclear = starts.filter(({ message }) => message !== undefined && !/^Cannot .+: (fail: )?input\/output error \(EIO\)$/.test(message));
     expect(unclear).toEqual([]);
     // Both sides and every part of a start took their turn.
     for (const stage of ["cgroup", "clone", "network outside", "network inside", "mounts", "pivot", "identity", "monitor", "program"])

@@ -112,6 +112,7 @@ describe("one sentence that names it", () => {
   test("without --rm it leaves nothing either", async () => {
     expect(await refused(["-u", "nosuchuser"])).toContain("nosuchuser");
     expect(await refused(["--device", "/dev/nosuch"])).toContain("/dev/nosuch");
+    expect(await refused(["--security-opt", "seccomp=@/odd.json"])).toContain("SCMP_ACT_WHAT");
   });
 
   test.each<[string[], string]>([

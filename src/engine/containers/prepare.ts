@@ -9,6 +9,7 @@ import type { RunRequest } from "../request.ts";
 import { checkRequest } from "../spec/check.ts";
 import type { RunnableImage } from "../spec/image.ts";
 import { directoryImage, hostImage } from "../spec/image.ts";
+import { capabilitiesOf, securityOptions } from "../spec/security.ts";
 import type { StoredConfig, StoredMount } from "../spec/stored.ts";
 
 /** Finds what to run. Throws "not-found" in Docker's words. */
@@ -41,6 +42,18 @@ function tmpfsMount(mount: RunRequest["mounts"][number]): StoredMount {
   if (mount.tmpfsMode !== undefined) options.push(`mode=${mount.tmpfsMode.toString(8)}`);
   if (mount.readonly) options.push("ro");
   return { type: "tmpfs", source: "", target: mount.target, readonly: mount.readonly, propagation: "rprivate", recursive: false, options, isFile: false };
+}
+
+/** A profile of the person's is compiled before anything is made; the start then finds it compiled. */
+async function checkSeccomp(context: EngineContext, request: RunRequest): Promise<string[]> {
+  if (!request.securityOpt.some((option) => option.startsWith("seccomp="))) return [];
+  try {
+    await context.seccomp(securityOptions(request).seccomp, capabilitiesOf(request));
+    return [];
+  } catch (error) {
+    if (error instanceof SampanError && error.kind !== "internal") return [error.message];
+    throw error;
+  }
 }
 
 export interface Prepared {
@@ -81,7 +94,7 @@ export async function prepare(context: EngineContext, request: RunRequest, optio
     const { checkSysctls } = await import("../spec/sysctls.ts");
     problems.push(...checkSysctls(request));
   }
-  problems.push(...checkRequest(request, image));
+  problems.push(...checkRequest(request, image), ...(await checkSeccomp(context, request)));
   if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 125 });
   // Beside the host's network the container has the host's name as well, in a namespace of its own (Docker's rule).
   const hostname = request.hostname ?? (request.utsMode === "host" || request.networks[0]?.network === "host" ? (await import("node:os")).hostname() : id.slice(0, 12));

@@ -111,7 +111,9 @@ export function planFailure(plan: Plan, report: Report): PlanError | undefined {
   const call = index === undefined ? undefined : callAt(plan, index);
   const what = call?.options.what ?? (call ? `run step "${call.stage}"` : "run the plan");
   const name = call ? (call.op === "call" || call.op === "clone" ? call.name : call.op) : "keel";
-  return new PlanError(`Cannot ${what}: ${name}: ${errnoText(errno)} (${errnoName(errno)})`, errnoName(errno), call, index);
+  // A plan that gives up by itself has said why already; the errno is for the exit code.
+  const reason = call?.op === "fail" ? "" : `${name}: `;
+  return new PlanError(`Cannot ${what}: ${reason}${errnoText(errno)} (${errnoName(errno)})`, errnoName(errno), call, index);
 }
 
 /** A call of a plan failed, and with it the plan. */

@@ -74,6 +74,7 @@ export class Session implements Disposable {
   #read: number;
   #posted: Part | BulkPart | undefined;
   #resultsOffset = 0;
+  #glance = -1;
 
   constructor(child: Spawned, write: number, read: number) {
     this.pid = child.pid;
@@ -136,17 +137,30 @@ export class Session implements Disposable {
     this.#send(encodePlan(plan, hostArch()));
   }
 
-  /** As `post`. Its answer is taken with `takeBulk`; until then the part's memory is not to be used again. */
+  /** As `post`. Its answer is taken with `tryTakeBulk`; until then the part's memory is not to be used again. */
   postBulk(part: BulkPart): void {
     if (this.#posted) throw new SampanError("internal", "Cannot post a part: the answer to the last one has not been taken");
     this.#posted = part;
     for (const piece of part.encode()) this.#send(piece);
   }
 
-  /** As `take`, but a failure is the caller's to tell: it knows what each call was for. */
-  takeBulk(): Report {
+  /**
+   * The answer to a bulk part if there is one by now; undefined while keel is still at it. A failure is the caller's to tell: it
+   * knows what each call was for.
+   */
+  tryTakeBulk(): Report | undefined {
+    // Another description of the same FIFO: only this one does not wait.
+    if (this.#glance < 0) this.#glance = openSync(`/proc/self/fd/${this.#read}`, constants.O_RDONLY | constants.O_NONBLOCK);
+    const head = Buffer.allocUnsafe(REPORT_SIZE);
+    try {
+      // Written by one write(2) of less than PIPE_BUF: all of it is there or none (pipe(7)).
+      if (readSync(this.#glance, head, 0, REPORT_SIZE, null) < REPORT_SIZE) throw new SampanError("internal", "Cannot run the plan: the executor ended and said nothing");
+    } catch (error) {
+      if (errnoOf(error) === "EAGAIN") return undefined;
+      throw error;
+    }
     this.#posted = undefined;
-    return this.#answer();
+    return parseReport(head, 0);
   }
 
   #send(bytes: Buffer): void {
@@ -206,8 +220,8 @@ export class Session implements Disposable {
 
   /** Ends keel, and with it goes all that it had open or mounted. Idempotent. */
   [Symbol.dispose](): void {
-    for (const fd of [this.#write, this.#read]) if (fd >= 0) closeSync(fd);
-    this.#write = this.#read = -1;
+    for (const fd of [this.#write, this.#read, this.#glance]) if (fd >= 0) closeSync(fd);
+    this.#write = this.#read = this.#glance = -1;
   }
 
   /** Resolves when keel has ended: after `dispose`, when nothing of it is left. */

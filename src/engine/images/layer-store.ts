@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { SampanError } from "../../base/errors.ts";
+import { collectMemory } from "../../base/heavy.ts";
 import { digestHex, isDigest, type Digest } from "../../oci/digest.ts";
 import { acquireLock, tryLock, type FileLock } from "../../storage/content/index.ts";
 import { applyLayer, inheritDirectories, KeelSink, openLayerView, type LayerSummary, type LayerView } from "../../storage/layers/index.ts";
@@ -52,7 +53,7 @@ export class LayerStore {
     rmSync(path, { recursive: true, force: true });
     mkdirSync(`${path}/fs`, { recursive: true, mode: 0o700 });
     const { keel } = this.#context;
-    return new NewLayer(path, await KeelSink.open(`${path}/fs`, { keel, directory: this.#context.paths.state }));
+    return new NewLayer(path, await KeelSink.open(`${path}/fs`, { keel, directory: path }));
   }
 
   /**
@@ -139,12 +140,16 @@ export interface UnpackOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Decompressed bytes after which the buffers that held them are collected: they are large, and the collector sees only how many there are. */
+const COLLECT_EVERY_BYTES = 32 * 1024 * 1024;
+
 /** A layer on its way; disposing of it before it was published leaves nothing. */
 export class NewLayer implements AsyncDisposable {
   readonly path: string;
   readonly sink: KeelSink;
   #summary: (LayerSummary & { readonly diffId: Digest }) | undefined;
   #open = true;
+  #collectedAt = 0;
 
   constructor(path: string, sink: KeelSink) {
     this.path = path;
@@ -158,7 +163,12 @@ export class NewLayer implements AsyncDisposable {
 
   /** From the uncompressed tar. */
   async unpack(source: AsyncIterable<Uint8Array>, options: UnpackOptions): Promise<void> {
-    this.#summary = await applyLayer(source, this.sink, options);
+    const onProgress = (bytes: number): void => {
+      if (bytes - this.#collectedAt < COLLECT_EVERY_BYTES) return;
+      this.#collectedAt = bytes;
+      collectMemory();
+    };
+    this.#summary = await applyLayer(source, this.sink, { ...options, onProgress });
   }
 
   async close(): Promise<void> {

@@ -13,7 +13,7 @@ import type { LayerStore } from "./layer-store.ts";
  * How many layers are on their way at once. Each takes a keel, a decompressor with its own thread, and some MB; more than this
  * only wait for each other. Docker's number, too.
  */
-const LAYERS_AT_ONCE = 4;
+const LAYERS_AT_ONCE = 3;
 
 export type LayerStatus = "Pulling fs layer" | "Waiting" | "Extracting" | "Pull complete" | "Already exists";
 
@@ -53,7 +53,8 @@ export async function unpackImage(content: ContentStore, layers: LayerStore, { m
     done.push(made);
   }
   const results = await Promise.allSettled(done);
-  if (failed.signal.aborted) throw options.signal?.aborted === true ? options.signal.reason : failed.signal.reason;
+  if (options.signal?.aborted === true) throw new SampanError("cancelled", "Cannot go on: cancelled", { cause: options.signal.reason });
+  if (failed.signal.aborted) throw failed.signal.reason;
   for (const result of results) if (result.status === "rejected") throw result.reason;
 }
 

@@ -44,8 +44,6 @@ interface Batch {
  * a pipe.
  */
 export class KeelSink implements LayerSink, Disposable {
-  /** Batches are sent as they fill: the caller never has to wait in between. */
-  readonly full = false;
   readonly #session: Session;
   readonly #numbers: Numbers;
   readonly #spool: number;
@@ -91,15 +89,29 @@ export class KeelSink implements LayerSink, Disposable {
     batch.ops.push(op);
     batch.starts.push(batch.part.count);
     this.#encode(op, batch.part);
-    if (batch.part.count >= BATCH_CALLS || batch.part.dataSize >= BATCH_INLINE_BYTES || this.#spooled >= BATCH_SPOOL_BYTES) this.#post();
+    if (this.#isReady && this.#take()) this.#post();
   }
 
-  flush(): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#filling.part.count > 0) this.#post();
-      this.#take();
-      resolve();
-    });
+  /** A batch is ready to be sent, and keel is still busy with the one before. */
+  get full(): boolean {
+    return this.#isReady;
+  }
+
+  async flush(): Promise<void> {
+    await this.#taken();
+    if (this.#filling.part.count === 0) return;
+    this.#post();
+    await this.#taken();
+  }
+
+  get #isReady(): boolean {
+    const { part } = this.#filling;
+    return part.count >= BATCH_CALLS || part.dataSize >= BATCH_INLINE_BYTES || this.#spooled >= BATCH_SPOOL_BYTES;
+  }
+
+  /** Looks now and then, so that meanwhile other layers go on: a read that waits would take one of the few threads that decompress. */
+  async #taken(): Promise<void> {
+    while (!this.#take()) await new Promise((resolve) => setTimeout(resolve, 1));
   }
 
   /** Ends keel. Nothing more can be pushed. Idempotent. */
@@ -116,7 +128,6 @@ export class KeelSink implements LayerSink, Disposable {
   }
 
   #post(): void {
-    this.#take();
     const batch = this.#filling;
     this.#session.postBulk(batch.part);
     this.#posted = batch;
@@ -127,16 +138,18 @@ export class KeelSink implements LayerSink, Disposable {
     this.#spooled = 0;
   }
 
-  /** Waits for keel's last batch. */
-  #take(): void {
+  /** True when keel is done with what it was sent. Throws what failed. */
+  #take(): boolean {
     const batch = this.#posted;
-    if (batch === undefined) return;
+    if (batch === undefined) return true;
+    const report = this.#session.tryTakeBulk();
+    if (report === undefined) return false;
     this.#posted = undefined;
-    const { failure } = this.#session.takeBulk();
-    if (failure !== undefined) throw failureOf(batch, failure.index, failure.errno);
+    if (report.failure !== undefined) throw failureOf(batch, report.failure.index, report.failure.errno);
     batch.part.clear();
     batch.ops.length = 0;
     batch.starts.length = 0;
+    return true;
   }
 
   #encode(op: LayerOp, part: BulkPart): void {

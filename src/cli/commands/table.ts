@@ -40,6 +40,7 @@ export function commandTable(): readonly CommandEntry[] {
     entry("rename, container rename", "Give a container another name", () => import("./container/rename.ts")),
     entry("ps, container ls, container list, container ps", "List containers", () => import("./container/ps.ts")),
     entry("port, container port", "List where a container's ports are published", () => import("./container/port.ts")),
+    entry("inspect", "Print everything about containers, images, networks or volumes", () => import("./system/inspect.ts")),
     entry("container inspect", "Print everything about containers", () => import("./container/inspect.ts")),
     entry("container prune", "Remove all containers that do not run", () => import("./container/prune.ts")),
     entry("import, image import", "Make an image of one layer from a tar archive", () => import("./image/import.ts")),

@@ -128,6 +128,24 @@ describe("addresses", () => {
     expect(await fails("run", "--rm", "--network", "front", "--ip", "10.92.0.77", "host", "true")).toEqual({ code: 125, stderr: expect.stringContaining("Address already in use: 10.92.0.77") });
   });
 
+  test("the default network moves out of the way of a route that came while nobody was on it", async () => {
+    const bridge = await ok("network", "inspect", "-f", '{{index .Options "com.docker.network.bridge.name"}}', "bridge");
+    const subnet = (): Promise<string> => ok("network", "inspect", "-f", "{{(index .IPAM.Config 0).Subnet}}", "bridge");
+    await ok("run", "--rm", "host", "true");
+    expect(await subnet()).toBe("172.17.0.0/16");
+    const without = async (work: () => Promise<void>): Promise<void> => {
+      if (links(world.host).some(({ ifname }) => ifname === bridge)) world.host.run("ip", "link", "del", bridge);
+      await work();
+    };
+    world.host.run("ip", "route", "add", "172.17.3.0/24", "via", "198.51.100.9");
+    await without(async () => { await ok("run", "--rm", "host", "ping", "-c1", "-W2", "198.51.100.9"); });
+    expect(await subnet()).toBe("172.18.0.0/16");
+    world.host.run("sh", "-c", "ip route del 172.17.3.0/24; ip route add 172.18.0.0/24 via 198.51.100.9");
+    await without(async () => { await ok("run", "--rm", "host", "ping", "-c1", "-W2", "198.51.100.9"); });
+    expect(await subnet()).toBe("172.17.0.0/16");
+    world.host.run("ip", "route", "del", "172.18.0.0/24");
+  });
+
   test("a chosen subnet overlaps no route of the host", async () => {
     world.host.run("ip", "route", "add", "172.18.0.0/15", "via", "198.51.100.9");
     try {
@@ -193,6 +211,24 @@ describe("published ports", () => {
       for (const answer of Object.values(answers)) expect(answer).toStartWith("web ");
     }
     expect(await ok("port", "web", "53/udp")).toContain("0.0.0.0:5353");
+  });
+
+  test("answer on the host's ::1, with and without IPv6 in the container, and nowhere else's ::1", async () => {
+    await ok("network", "create", "--ipv6", "six");
+    await world.serve("four", "-p", "8080:80", "-p", "[::1]:8082:80", "-p", "5353:53/udp");
+    await world.serve("six", "--network", "six", "-p", "8090:80");
+    expect(world.ask(world.host, "tcp,::1,8080", "tcp,::1,8082", "udp,::1,5353", "tcp,::1,8090", "tcp,::1,8091", "tcp,127.0.0.1,8082")).toEqual({
+      "tcp,::1,8080": "four 172.17.0.1", "tcp,::1,8082": "four 172.17.0.1", "udp,::1,5353": "four 172.17.0.1",
+      "tcp,::1,8090": expect.stringMatching(/^six fd/), "tcp,::1,8091": "refused", "tcp,127.0.0.1,8082": "refused",
+    });
+    // ::1 in another namespace is another's.
+    expect(await world.askFrom("six", "tcp,::1,8080", "tcp,::1,80")).toEqual({ "tcp,::1,8080": "refused", "tcp,::1,80": "six ::1" });
+    expect(world.ask(world.outside, "tcp,::1,8080")).toEqual({ "tcp,::1,8080": "refused" });
+    await ok("rm", "-f", "four");
+    expect(world.ask(world.host, "tcp,::1,8080", "tcp,::1,8090")).toEqual({ "tcp,::1,8080": "refused", "tcp,::1,8090": expect.stringMatching(/^six fd/) });
+    expect(existsSync(`${world.sandbox.state}/loopback`)).toBe(true);
+    await ok("rm", "-f", "six");
+    expect(existsSync(`${world.sandbox.state}/loopback`)).toBe(false);
   });
 
   test("random ports, ranges and -P; they are gone with the container", async () => {
@@ -292,7 +328,7 @@ describe("clean-up", () => {
     process.kill(Number(await ok("container", "inspect", "-f", "{{.State.Pid}}", "web")), "SIGKILL");
     await until(async () => (await ok("container", "inspect", "-f", "{{.State.Status}}", "web")) === "exited");
     await until(() => !existsSync(`${world.sandbox.state}/containers/${id}`));
-    for (const name of readdirSync(world.sandbox.state)) rmSync(`${world.sandbox.state}/${name}`, { recursive: true });
+    for (const name of readdirSync(world.sandbox.state)) rmSync(`${world.sandbox.state}/${name}`, { recursive: true, force: true });
     for (const { ifname, linkinfo } of links(world.host)) if (linkinfo?.info_kind === "bridge") world.host.run("ip", "link", "del", ifname);
     world.host.run("nft", "flush", "ruleset");
     await ok("start", "web");

@@ -50,7 +50,9 @@ export async function ensureBridge(context: EngineContext, network: NetworkRecor
 }
 
 /** Under the host's lock. Every step may have been done before. */
-export async function makeBridge(context: EngineContext, network: NetworkRecord): Promise<ReadyBridge> {
+export async function makeBridge(context: EngineContext, recorded: NetworkRecord): Promise<ReadyBridge> {
+  const { settleDefaultSubnet } = await import("./defaults.ts");
+  const network = await settleDefaultSubnet(context, recorded);
   const { bridge, pools } = network;
   // Rules first: they go by the bridge's name, and nobody shall find an open bridge.
   const { passDocker, rebuildRules } = await import("./rules.ts");

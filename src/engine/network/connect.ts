@@ -99,8 +99,8 @@ function openNetns(context: EngineContext, record: ContainerRecord): number {
 
 async function connectLive(context: EngineContext, record: ContainerRecord, wish: Wish): Promise<void> {
   const { store } = context;
-  const { network, attachment } = wish;
-  const { index } = await ensureBridge(context, network);
+  const { index } = await ensureBridge(context, wish.network);
+  const { network, attachment } = resolveWish(context, wish.attachment);
   const before = activeEndpoints(context, record);
   const netns = openNetns(context, record);
   let endpoint: Endpoint | undefined;
@@ -110,7 +110,7 @@ async function connectLive(context: EngineContext, record: ContainerRecord, wish
       if (now === undefined || !isRunning(now)) throw new SampanError("wrong-state", `container ${record.id} is not running`);
       if (store.endpoints.get(network.id, record.id)?.active === true) throw new SampanError("conflict", `endpoint with name ${record.name} already exists in network ${network.name}`);
       setNetworks(context, record, (networks) => [...networks, attachment]);
-      return leaseEndpoint(context, record.id, wish, freePlace(activeEndpoints(context, record)));
+      return leaseEndpoint(context, record.id, { network, attachment }, freePlace(activeEndpoints(context, record)));
     });
     const values = withGateways(attachmentsOf([endpoint], () => index)[0], before.map((other) => other.network));
     await sendBatches(context, [{ batch: attachFromHost([values], "netns-fd") }, { batch: configureOneMore(values), inside: true }], { what: `connect container "${record.name}" to network "${network.name}"`, netns });

@@ -1,23 +1,45 @@
 import { createId } from "../../base/ids.ts";
-import { choosePrivateSubnet, defaultGateway } from "../../network/ipam.ts";
+import { choosePrivateSubnet, defaultGateway, findOverlap } from "../../network/ipam.ts";
 import { parseCidr } from "../../network/ip.ts";
 import { DEFAULT_NETWORK, PREDEFINED_NETWORKS } from "../../network/model.ts";
 import type { NetworkRecord } from "../../network/model.ts";
-import { decodeRoutes } from "../../network/rtnetlink/views.ts";
+import { decodeLinks, decodeRoutes } from "../../network/rtnetlink/views.ts";
 import type { EngineContext } from "../context.ts";
 import { hostNamesOf } from "./host-names.ts";
 import { networkOf, rowOf } from "./model.ts";
 import { dump } from "./send.ts";
 
-/** Destinations of the host's routes, in all its tables. */
-export async function hostRoutes(context: EngineContext): Promise<string[]> {
-  return decodeRoutes(await dump(context, "routes")).map(({ destination }) => destination);
+/** Destinations of the host's routes, in all its tables, but for those by one interface. */
+export async function hostRoutes(context: EngineContext, except?: string): Promise<string[]> {
+  const routes = decodeRoutes(await dump(context, "routes"));
+  const own = except === undefined ? undefined : decodeLinks(await dump(context, "links")).find(({ name }) => name === except)?.index;
+  return routes.filter(({ index }) => own === undefined || index !== own).map(({ destination }) => destination);
 }
 
 /** The default network, if it has been recorded: the first use does that. */
 export function findDefaultNetwork(context: EngineContext): NetworkRecord | undefined {
   const row = context.store.networks.named(DEFAULT_NETWORK);
   return row === undefined ? undefined : networkOf(row);
+}
+
+/**
+ * The default network's subnet was nobody's choice: where the host has got a route since that overlaps it (a VPN, another network), and no
+ * container is on it, it gets another one. Called before its bridge is made; under the host's lock.
+ */
+export async function settleDefaultSubnet(context: EngineContext, network: NetworkRecord): Promise<NetworkRecord> {
+  const { store } = context;
+  const subnet = network.pools[0]?.subnet;
+  if (network.name !== DEFAULT_NETWORK || subnet === undefined) return network;
+  const routes = await hostRoutes(context, network.bridge);
+  if (findOverlap(subnet, routes) === undefined) return network;
+  return store.transaction(() => {
+    if (store.endpoints.ofNetwork(network.id).some(({ active }) => active)) return network;
+    const taken = store.networks.list().filter(({ id }) => id !== network.id).flatMap((row) => networkOf(row).pools.map((pool) => pool.subnet));
+    const chosen = choosePrivateSubnet(routes, taken);
+    const moved = { ...network, pools: [{ subnet: chosen, gateway: defaultGateway(parseCidr(chosen)) }] };
+    store.networks.setConfig(network.id, JSON.stringify(moved));
+    return moved;
+  });
 }
 
 /**

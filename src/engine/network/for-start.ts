@@ -48,7 +48,7 @@ export async function prepareNetwork(context: EngineContext, stored: StoredConfi
   const mode = networkModeOf(request.networks);
   const isOwn = isModelOfItsOwn(mode);
   if (isOwn && findDefaultNetwork(context) === undefined) await recordPredefined(context);
-  const wishes = wishesOf(context, request);
+  let wishes = wishesOf(context, request);
   const warnings: string[] = [];
   let leasePorts: NetworkStart["leasePorts"];
   const wantsPorts = request.ports.length > 0 || request.publishAll;
@@ -60,7 +60,11 @@ export async function prepareNetwork(context: EngineContext, stored: StoredConfi
       leasePorts = (id) => publish.leasePorts(context, id, specs, known);
     }
   } else if (wantsPorts && mode === "host") warnings.push("Published ports are discarded when using host network mode");
-  if (make) for (const { network } of wishes) warnings.push(...(await ensureBridge(context, network)).warnings);
+  if (make && wishes.some(({ network }) => readyIndex(context, network) === undefined)) {
+    for (const { network } of wishes) warnings.push(...(await ensureBridge(context, network)).warnings);
+    // Making the default network's bridge may have given it another subnet.
+    wishes = wishesOf(context, request);
+  }
   return { mode, wishes, warnings, leasePorts, endpoints: [], published: [] };
 }
 

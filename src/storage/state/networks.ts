@@ -70,6 +70,11 @@ export class Networks {
     return row === undefined ? undefined : networkOf(row);
   }
 
+  /** @throws nothing: false if there is no such network. */
+  setConfig(id: string, config: string): boolean {
+    return this.#db.run("UPDATE networks SET config = ? WHERE id = ?", config, id) > 0;
+  }
+
   named(name: string): NetworkRecord | undefined {
     const row = this.#db.get<NetworkRow>("SELECT * FROM networks WHERE name = ?", name);
     return row === undefined ? undefined : networkOf(row);

@@ -1,4 +1,3 @@
-// @ts-expect-error: the bundler makes this the path of the embedded file; TypeScript has no name for a file without an ending
 import keelPath from "../dist/keel" with { type: "file" };
 
 declare const KEEL_VERSION: string; // set by the build

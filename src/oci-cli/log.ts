@@ -1,4 +1,5 @@
 import { appendFileSync } from "node:fs";
+import { print } from "./io.ts";
 
 export type Level = "debug" | "info" | "warning" | "error";
 
@@ -14,14 +15,14 @@ export class Log {
     const time = new Date().toISOString().replace(/\.\d+Z$/, "Z");
     const line = this.format === "json" ? JSON.stringify({ level, msg, time }) : `time="${time}" level=${level} msg=${JSON.stringify(msg)}`;
     if (this.file === undefined || this.file === "") {
-      if (level !== "error") process.stderr.write(`${line}\n`);
+      if (level !== "error") print(2, `${line}\n`);
       return false;
     }
     try {
       appendFileSync(this.file, `${line}\n`, { mode: 0o644 });
       return true;
     } catch (error) {
-      process.stderr.write(`Cannot write the log "${this.file}": ${String(error)}\n`);
+      print(2, `Cannot write the log "${this.file}": ${String(error)}\n`);
       return false;
     }
   }

@@ -3,6 +3,7 @@ import { commandTable } from "./commands.ts";
 import { Context } from "./context.ts";
 import { parseFlags } from "./flags.ts";
 import { Log } from "./log.ts";
+import { print } from "./io.ts";
 
 const GLOBAL = ["root=", "log=", "log-format=", "debug", "systemd-cgroup", "cgroup-manager=", "rootless=", "criu=", "help h", "version v"];
 const DEFAULT_ROOT = "/run/sampan-oci";
@@ -17,7 +18,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const hint = error instanceof SampanError && error.hint !== undefined ? ` (${error.hint})` : "";
     const message = `${messageOf(error).replaceAll("\n", "; ")}${hint}`;
     log.write("error", message);
-    process.stderr.write(`${message}\n`);
+    print(2, `${message}\n`);
     if (log.debug && error instanceof Error && error.stack !== undefined) log.write("debug", error.stack);
     return 1;
   }
@@ -31,14 +32,14 @@ async function dispatch(argv: readonly string[], log: Log): Promise<number> {
   if (format !== "text" && format !== "json") throw new SampanError("invalid", `Cannot use --log-format "${format}": it is text or json`);
   log.format = format;
   if (flags.has("version")) {
-    process.stdout.write(`sampan-oci version ${VERSION}\nspec: 1.3.0\n`);
+    print(1, `sampan-oci version ${VERSION}\nspec: 1.3.0\n`);
     return 0;
   }
   const table = commandTable();
   const [name, ...words] = flags.rest;
   if (name === undefined || name === "help" || flags.has("help")) {
     const { helpText } = await import("./help.ts");
-    process.stdout.write(await helpText(table));
+    print(1, await helpText(table));
     return 0;
   }
   const load = Object.hasOwn(table, name) ? table[name] : undefined;
@@ -49,7 +50,7 @@ async function dispatch(argv: readonly string[], log: Log): Promise<number> {
   if (!root.startsWith("/")) throw new SampanError("invalid", `Cannot use --root "${root}": it is not an absolute path`);
   const { command } = await load();
   if (words.some((word) => word === "--help" || word === "-h") && !["exec"].includes(name)) {
-    process.stdout.write(`${command.summary}\n\nUsage: sampan-oci ${name} ${command.usage}\n`);
+    print(1, `${command.summary}\n\nUsage: sampan-oci ${name} ${command.usage}\n`);
     return 0;
   }
   return command.run(new Context(root.replace(/\/+$/, ""), log, flags.has("systemd-cgroup") || manager === "systemd"), words);

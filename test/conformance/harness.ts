@@ -56,7 +56,7 @@ export interface Config extends BundleConfig {
   hostname?: string;
 }
 
-const executable = process.env["SAMPAN_OCI"] ?? SAMPAN_OCI;
+const executable = SAMPAN_OCI;
 let serial = 0; // of ids within this process
 
 export async function createRuntime(name: Runtime["name"], dir: string): Promise<Runtime> {

@@ -4,6 +4,7 @@ import type { Command } from "../commands.ts";
 import { parseFlags, positional } from "../flags.ts";
 import { loadContainer, statusOf } from "../state.ts";
 import { statsOf } from "../stats.ts";
+import { print as write } from "../io.ts";
 
 /** "5s", "500ms", "1m", or plain seconds. */
 function intervalMs(text: string): number {
@@ -26,7 +27,7 @@ export const command: Command = {
     if (statusOf(container) === "stopped") throw new SampanError("wrong-state", `Cannot show events of container "${id}": container is not running`);
     if (!paths) throw new SampanError("unsupported", `Cannot show events of container "${id}": it has no cgroup`);
     const print = (type: string, data?: unknown): void => {
-      process.stdout.write(`${JSON.stringify({ type, id, ...(data === undefined ? {} : { data }) })}\n`);
+      write(1, `${JSON.stringify({ type, id, ...(data === undefined ? {} : { data }) })}\n`);
     };
     if (flags.has("stats")) {
       print("stats", statsOf(paths));

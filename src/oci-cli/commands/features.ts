@@ -4,6 +4,7 @@ import { mountOptionNames } from "../../linux/mount-options.ts";
 import { hostArch } from "../../linux/arch.ts";
 import type { Command } from "../commands.ts";
 import { parseFlags, positional } from "../flags.ts";
+import { print } from "../io.ts";
 
 const ACTIONS = ["ALLOW", "ERRNO", "KILL", "KILL_PROCESS", "KILL_THREAD", "LOG", "NOTIFY", "TRACE", "TRAP"];
 const OPERATORS = ["EQ", "GE", "GT", "LE", "LT", "MASKED_EQ", "NE"];
@@ -41,7 +42,7 @@ export const command: Command = {
   usage: "",
   run(_context, words) {
     positional("features", parseFlags("features", words, []), []);
-    process.stdout.write(`${JSON.stringify(features(), null, 2)}\n`);
+    print(1, `${JSON.stringify(features(), null, 2)}\n`);
     return Promise.resolve(0);
   },
 };

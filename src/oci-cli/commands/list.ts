@@ -2,6 +2,7 @@ import { SampanError } from "../../base/errors.ts";
 import type { Command } from "../commands.ts";
 import { parseFlags, positional } from "../flags.ts";
 import { describeState, listIds, loadContainer } from "../state.ts";
+import { print } from "../io.ts";
 
 export const command: Command = {
   summary: "List the containers under --root",
@@ -19,9 +20,9 @@ export const command: Command = {
         throw error;
       }
     });
-    if (flags.has("quiet")) process.stdout.write(states.map(({ id }) => `${String(id)}\n`).join(""));
-    else if (format === "json") process.stdout.write(`${states.length === 0 ? "null" : JSON.stringify(states)}\n`);
-    else if (format === "table") process.stdout.write(table([["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"], ...states.map(({ id, pid, status, bundle, created, owner }) => [id, pid, status, bundle, created, owner].map(String))]));
+    if (flags.has("quiet")) print(1, states.map(({ id }) => `${String(id)}\n`).join(""));
+    else if (format === "json") print(1, `${states.length === 0 ? "null" : JSON.stringify(states)}\n`);
+    else if (format === "table") print(1, table([["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"], ...states.map(({ id, pid, status, bundle, created, owner }) => [id, pid, status, bundle, created, owner].map(String))]));
     else throw new SampanError("invalid", `Cannot list containers: invalid format option "${format}": it is table or json`);
     return Promise.resolve(0);
   },

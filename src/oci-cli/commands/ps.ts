@@ -5,6 +5,7 @@ import { listPids } from "../../runtime/cgroups/operations.ts";
 import type { Command } from "../commands.ts";
 import { parseFlags } from "../flags.ts";
 import { loadContainer, statusOf } from "../state.ts";
+import { print } from "../io.ts";
 
 export const command: Command = {
   summary: "List the processes of a container",
@@ -23,7 +24,7 @@ export const command: Command = {
     if (status === "stopped") throw new SampanError("wrong-state", `Cannot list the processes of container "${id}": container not running`);
     const pids = state.cgroup ? listPids(state.cgroup.paths) : [];
     if ((later.format ?? format) === "json") {
-      process.stdout.write(`${JSON.stringify(pids)}\n`);
+      print(1, `${JSON.stringify(pids)}\n`);
       return 0;
     }
     const text = await psOutput(files.directory, later.options.length === 0 ? ["-ef"] : later.options);
@@ -31,7 +32,7 @@ export const command: Command = {
     const column = head.trim().split(/\s+/).indexOf("PID");
     if (column < 0) throw new SampanError("invalid", "Cannot list processes: couldn't find PID field in ps output");
     const wanted = new Set(pids.map(String));
-    process.stdout.write(`${[head, ...lines.filter((line) => wanted.has(line.trim().split(/\s+/)[column] ?? ""))].join("\n")}\n`);
+    print(1, `${[head, ...lines.filter((line) => wanted.has(line.trim().split(/\s+/)[column] ?? ""))].join("\n")}\n`);
     return 0;
   },
 };

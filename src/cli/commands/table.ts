@@ -81,6 +81,7 @@ export function commandTable(): readonly CommandEntry[] {
     entry("system health", "Note that a container's health may have changed", () => import("./system/health.ts"), true),
     entry("explain", "Print every system call that a container would be made of", () => import("./container/explain.ts")),
     entry("trace", "Run a container and print how long each of its system calls took", () => import("./container/trace.ts")),
+    entry("completion", "Print a script that completes commands, flags and names in a shell", () => import("./system/completion.ts")),
     entry("version", "Print the version", () => import("./system/version.ts")),
   ];
 }

@@ -1,5 +1,5 @@
 import { rmSync } from "node:fs";
-import { SampanError } from "../../base/errors.ts";
+import { SampanError, messageOf } from "../../base/errors.ts";
 import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
 import type { ContainerFields, ContainerRecord, ContainerStatus } from "../../storage/state/index.ts";
 import type { AttachOptions, Cancellable, Containers, SessionResult } from "../api.ts";
@@ -138,9 +138,18 @@ export async function finishOrRestart(context: EngineContext, id: string): Promi
   // The sleeper has become this very process; another one sleeps on.
   if (owner !== undefined && owner.pid !== process.pid) return;
   if ((record.nextRestartMs ?? 0) - Date.now() > 20) return;
-  const begun = await begin(context, record, ["restarting"], {});
+  let begun: Begun | undefined;
+  try {
+    begun = await begin(context, record, ["restarting"], {});
+  } catch (error) {
+    // Its network or a port is gone, say: nobody would be told but by its record, and trying for ever helps nobody.
+    context.store.containers.transition(record.id, ["restarting"], "exited", { revision: record.revision, fields: { ...NO_OWNER, error: messageOf(error), nextRestartMs: null } });
+    throw error;
+  }
   if (begun !== undefined) await launchInBackground(context, begun);
 }
+
+const NO_OWNER: Partial<ContainerFields> = { monitorPid: null, monitorStartTime: null };
 
 /** A container in the background may end before its starter has said that it runs: the starter is given the time to. */
 async function untilStarterIsDone(context: EngineContext, record: ContainerRecord): Promise<ContainerRecord | undefined> {

@@ -42,7 +42,7 @@ export interface VolumeUsage extends VolumeDetails {
 /** What the store holds, in bytes of disk. */
 export interface DiskUsage {
   readonly images: readonly ImageSummary[];
-  /** Every layer once, however many images share it. */
+  /** Every layer once, however many images share it, unpacked and as it came. */
   readonly layersBytes: number;
   readonly containers: readonly ContainerSummary[];
   readonly volumes: readonly VolumeUsage[];

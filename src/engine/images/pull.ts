@@ -29,8 +29,21 @@ export async function pullImages(context: EngineContext, name: string, options: 
   return pulled;
 }
 
-/** One image: its documents first, then all layers, and at the very end its record and name. */
+/** As `fetchImage`; what was wrong in itself leaves nothing behind, while a download that broke off is kept for the next time. */
 async function pullImage(context: EngineContext, client: RegistryClient, reference: Reference, options: PullOptions): Promise<PulledImage> {
+  try {
+    return await fetchImage(context, client, reference, options);
+  } catch (error) {
+    if (error instanceof SampanError && ["invalid", "unsupported", "not-found"].includes(error.kind)) {
+      const { collect } = await import("./remove.ts");
+      await collect(context, []);
+    }
+    throw error;
+  }
+}
+
+/** One image: its documents first, then all layers, and at the very end its record and name. */
+async function fetchImage(context: EngineContext, client: RegistryClient, reference: Reference, options: PullOptions): Promise<PulledImage> {
   const { signal, onProgress } = options;
   const tell = (progress: Progress): void => onProgress?.(progress);
   const content = await openContent(context);
@@ -115,17 +128,29 @@ async function* receiveLayer({ content, client, reference, tell }: Receiver, lay
     return;
   }
   tell({ id, status: "Downloading", currentBytes: ingest.offset, totalBytes: layer.size });
-  yield* ingest.received();
   const onProgress = transportProgress((progress) => { tell({ ...progress, id: progress.id ?? id }); });
+  // Whoever unpacks may give up in the middle because of what the bytes are: then they are not worth keeping either.
+  let isWorthKeeping = false;
   try {
-    for await (const chunk of client.openBlob(reference, layer, { held: ingest.received(), signal, onProgress })) {
-      ingest.write(chunk);
-      yield chunk;
+    yield* ingest.received();
+    const chunks = client.openBlob(reference, layer, { held: ingest.received(), signal, onProgress })[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        isWorthKeeping = true;
+        const next = await chunks.next();
+        if (next.done === true) break;
+        isWorthKeeping = false;
+        ingest.write(next.value);
+        yield next.value;
+      }
+    } finally {
+      await chunks.return?.();
     }
   } catch (error) {
-    // What came was wrong: none of it is worth keeping.
-    if (error instanceof SampanError && (error.code === "DIGEST_MISMATCH" || error.code === "SIZE_MISMATCH")) ingest.restart();
+    if (error instanceof SampanError && (error.code === "DIGEST_MISMATCH" || error.code === "SIZE_MISMATCH")) isWorthKeeping = false;
     throw error;
+  } finally {
+    if (!isWorthKeeping && !signal.aborted) ingest.restart();
   }
   await ingest.commit();
   tell({ id, status: "Download complete" });

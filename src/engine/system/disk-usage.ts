@@ -19,7 +19,7 @@ export async function diskUsage(context: EngineContext, images: Pick<Images, "li
   }));
   return {
     images: images === undefined ? [] : withShares(context, await images.list({ all: false, signal: options.signal })),
-    layersBytes: store.layers.list().reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+    layersBytes: diskBytes(paths.images) + diskBytes(paths.layers),
     containers,
     volumes,
   };

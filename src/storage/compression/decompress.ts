@@ -45,8 +45,14 @@ export function detectCompression(head: Uint8Array): Compression {
  */
 export async function* decompress(source: AsyncIterable<Uint8Array>, options: DecompressOptions = {}): AsyncGenerator<Uint8Array> {
   const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
-  const { head, rest } = await peek(source, 6);
-  const compression = detectCompression(head);
+  const { head, rest, close } = await peek(source, 6);
+  let compression: Compression;
+  try {
+    compression = detectCompression(head);
+  } catch (error) {
+    await close();
+    throw error;
+  }
   let bytes = 0;
   for await (const chunk of compression === "none" ? rest : through(rest, compression)) {
     bytes += chunk.length;
@@ -113,8 +119,8 @@ function drained(stream: Transform): Promise<void> {
   });
 }
 
-/** At least `length` first bytes (fewer if there are no more), and the whole stream again. */
-async function peek(source: AsyncIterable<Uint8Array>, length: number): Promise<{ head: Uint8Array; rest: AsyncIterable<Uint8Array> }> {
+/** At least `length` first bytes (fewer if there are no more), and the whole stream again, or its end if nobody wants it. */
+async function peek(source: AsyncIterable<Uint8Array>, length: number): Promise<{ head: Uint8Array; rest: AsyncIterable<Uint8Array>; close: () => Promise<void> }> {
   const iterator = source[Symbol.asyncIterator]();
   const taken: Uint8Array[] = [];
   let bytes = 0;
@@ -136,5 +142,6 @@ async function peek(source: AsyncIterable<Uint8Array>, length: number): Promise<
       await iterator.return?.();
     }
   }
-  return { head: taken.length === 1 ? (taken[0] ?? Buffer.alloc(0)) : Buffer.concat(taken), rest: rest() };
+  const close = async (): Promise<void> => void (await iterator.return?.());
+  return { head: taken.length === 1 ? (taken[0] ?? Buffer.alloc(0)) : Buffer.concat(taken), rest: rest(), close };
 }

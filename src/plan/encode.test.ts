@@ -95,13 +95,14 @@ describe("the binary form of a plan", () => {
   test("follows pointers through blocks, and keeps equal strings once", () => {
     const plan = new Plan();
     plan.outer.call("execve", ["/bin/sh", stringArray(["/bin/sh", "-c"], "argv"), null]);
-    const { code, relocations, pointer, string } = decodePlan(encodePlan(plan, "x64"));
+    const decoded = decodePlan(encodePlan(plan, "x64"));
+    const { code, relocations } = decoded;
     const [path, argv] = code[0]?.args ?? [];
     const at = Number(argv?.value);
     expect(relocations.toSorted((a, b) => a - b)).toEqual([at, at + 8]);
-    expect(pointer(at)).toBe(Number(path?.value));
-    expect(string(pointer(at + 8))).toBe("-c");
-    expect(pointer(at + 16)).toBe(0); // argv ends with NULL
+    expect(decoded.pointer(at)).toBe(Number(path?.value));
+    expect(decoded.string(decoded.pointer(at + 8))).toBe("-c");
+    expect(decoded.pointer(at + 16)).toBe(0); // argv ends with NULL
   });
 
   test("aligns every block to eight bytes, however odd its neighbours are", () => {

@@ -1,5 +1,5 @@
 import type { Plan } from "./build.ts";
-import type { ExplainedCall } from "./explain.ts";
+import type { ExplainedCall, ExplainedStage } from "./explain.ts";
 import { explainPlan } from "./explain.ts";
 import type { Side } from "./model.ts";
 
@@ -42,8 +42,11 @@ export function wrap(text: string, width: number): string[] {
     if (line !== "") lines.push(line);
     line = word;
     while (line.length > width) {
-      lines.push(line.slice(0, width));
-      line = line.slice(width);
+      // Between two flags or two names of a path, if there is such a place near the end.
+      const between = Math.max(line.lastIndexOf("|", width - 1), line.lastIndexOf("/", width - 1)) + 1;
+      const cut = between > width / 2 ? between : width;
+      lines.push(line.slice(0, cut));
+      line = line.slice(cut);
     }
   }
   lines.push(line);
@@ -78,22 +81,29 @@ function callLines(call: ExplainedCall, { columns, colors = false }: TextOptions
   return lines;
 }
 
+/** The stages of a plan with a sign for the container's id, where there is only one. */
+export function readableStages(plan: Plan): { readonly stages: readonly ExplainedStage[]; readonly id: string | undefined } {
+  const explained = explainPlan(plan);
+  const { id, shorten } = shortenId(explained.flatMap(({ calls }) => calls.map(({ text }) => text)));
+  return { id, stages: explained.map((stage) => ({ ...stage, calls: stage.calls.map((call) => ({ ...call, text: shorten(call.text), why: shorten(call.why) })) })) };
+}
+
+/** One stage without its heading. */
+export function stageLines({ calls }: ExplainedStage, options: TextOptions): string[] {
+  return calls.flatMap((call) => callLines(call, options));
+}
+
 /**
  * The whole plan for people, in lines of at most `columns` characters (a name longer than that is broken): two lines
  * per call, with its number, arguments and man page, and beneath it why it is there.
  */
 export function explainText(plan: Plan, options: TextOptions): string {
   const { colors = false, columns } = options;
-  const explained = explainPlan(plan);
-  const { id, shorten } = shortenId(explained.flatMap(({ calls }) => calls.map(({ text }) => text)));
-  const stages = explained.map((stage) => ({ ...stage, calls: stage.calls.map((call) => ({ ...call, text: shorten(call.text), why: shorten(call.why) })) }));
+  const { stages, id } = readableStages(plan);
   const count = plan.outer.calls.length + plan.inner.calls.length;
   const lines = wrap(`${count} calls: ${plan.outer.calls.length} outside, on the host, and ${plan.inner.calls.length} inside, in the process that becomes the container's. `
     + "After the clone both sides run at the same time and meet at pipes. #N is what call N returned; keel marks the executor's own operations (native/keel/README.md)."
     + (id === undefined ? "" : ` <id> is ${id}.`), columns);
-  for (const { side, stage, calls } of stages) {
-    lines.push("", paint(colors, BOLD, `${SIDES[side]}: ${stage === "" ? "start" : stage}`));
-    for (const call of calls) lines.push(...callLines(call, options));
-  }
+  for (const stage of stages) lines.push("", paint(colors, BOLD, `${SIDES[stage.side]}: ${stage.stage === "" ? "start" : stage.stage}`), ...stageLines(stage, options));
   return `${lines.join("\n")}\n`;
 }

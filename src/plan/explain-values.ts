@@ -70,7 +70,7 @@ export function argumentText(call: Call, n: number, arg: Arg, parameter: Paramet
   const kind = parameter?.kind ?? "any";
   if (typeof arg === "number" || typeof arg === "bigint") return numberText(call, n, BigInt(arg), kind);
   if (arg instanceof Block) {
-    if (kind === "ends") return names.loaded({ load32: arg, offset: 0 }).replace(/#\d+\..*$/, "ends");
+    if (kind === "ends") return call.name === "pipe2" ? "[read, write]" : "[a, b]";
     if (kind === "buffer") return `<room for ${arg.bytes.length} bytes>`;
     if (kind === "groups" && call.args[0] === 0) return "[]";
   }

@@ -22,7 +22,7 @@ import { cgroupPlanOf, compileStart } from "./start.ts";
  * The engine as it is, but whatever it writes goes to a directory that is thrown away: names are taken in a copy of the
  * state and addresses leased as a run would, and nothing is made. Without the rights to read the state it sees an empty one.
  */
-class RehearsalContext extends EngineContext {
+export class RehearsalContext extends EngineContext {
   override paths: Paths;
   readonly #real: Paths;
   readonly #scratch: string;
@@ -66,8 +66,7 @@ class RehearsalContext extends EngineContext {
 }
 
 /** The plan that `run` would carry out for this request at this moment. Makes nothing, and needs no root for it. */
-export async function rehearse(options: EngineOptions, request: RunRequest): Promise<Plan> {
-  using context = new RehearsalContext(options);
+export async function rehearse(context: RehearsalContext, request: RunRequest): Promise<Plan> {
   // An image that is missing is not pulled for a look.
   const { stored: wanted, volumes } = await prepare(context, { ...request, pull: "never" });
   const network = await context.aside(() => prepareNetwork(context, wanted, false));
@@ -93,7 +92,8 @@ function streamsOf({ attach }: RunRequest): { stdin?: number; stdout?: number; s
 /** What `run` would do with this request, call by call, with nothing made. */
 export async function explainRun(context: EngineContext, request: RunRequest, { signal }: ExplainOptions): Promise<ExplainResult> {
   signal?.throwIfAborted();
-  const plan = await rehearse(context.options, request);
+  using rehearsal = new RehearsalContext(context.options);
+  const plan = await rehearse(rehearsal, request);
   return {
     text: (options) => explainText(plan, options),
     toJSON: () => ({ stages: explainPlan(plan) }),

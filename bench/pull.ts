@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseManifest } from "../src/oci/index.ts";
 import { appendLayer, createImage, emptyConfig, openLayout } from "../src/images/index.ts";
@@ -33,41 +34,55 @@ once: it checks nothing. Peak memory is of \`sampan\` and its helpers together.`
   async setup(context) {
     const registry = await dockerRegistry(join(context.dir, "registry"));
     context.defer(() => registry[Symbol.asyncDispose]());
-    const docker = await startDockerd(join(context.dir, "docker"), { network: "host" });
-    context.defer(() => docker[Symbol.asyncDispose]());
-    const podman = createPodman(join(context.dir, "podman"));
-    context.defer(() => podman[Symbol.asyncDispose]());
+    const peers = freshPeers(context);
     const cases: BenchCase[] = [];
     for (const kind of ["large", "small"] as const) {
       const layout = await makeLayout(context, kind);
       const reference = `${registry.host}/bench/${kind}:1`;
       await runOk(["skopeo", "--insecure-policy", "copy", "--dest-tls-verify=false", `oci:${layout}:1`, `docker://${reference}`], { timeoutMs: 300_000 });
       const layers = await describeLayers(context, kind, layout);
-      rmSync(layout, { recursive: true });
-      const root = join(context.dir, `sampan-${kind}`);
-      const env = { SAMPAN_ROOT: root, SAMPAN_STATE: join(context.dir, "sampan-state") };
-      const wipe = (...paths: string[]) => async (): Promise<void> => {
-        for (const path of paths) rmSync(path, { recursive: true, force: true });
-        // Otherwise one case's writing back would slow the next one down.
-        await runOk(["sync"], { timeoutMs: 120_000 });
-      };
-      const into = join(context.dir, `unpacked-${kind}`);
-      const curl = layers.map((digest, index) => `mkdir -p ${into}/${index} && curl -sS ${registry.url}/v2/bench/${kind}/blobs/${digest} | gzip -dc | tar -C ${into}/${index} -x & `).join("");
+      const state = join(context.dir, "sampan-state");
+      const sampan = (call: number): string[] => ["env", `SAMPAN_ROOT=${join(context.dir, `sampan-${kind}-${call}`)}`, `SAMPAN_STATE=${state}`, SAMPAN, "pull", "-q", reference];
+      // Otherwise one case's writing back would slow the next one down.
+      const sync = async (): Promise<void> => { await runOk(["sync"], { timeoutMs: 120_000 }); };
+      const into = (call: number, what: string): string => join(context.dir, `${what}-${kind}-${call}`);
+      const curl = (call: number): string =>
+        layers.map((digest, index) => `mkdir -p ${into(call, "floor")}/${index} && curl -sS ${registry.url}/v2/bench/${kind}/blobs/${digest} | gzip -dc | tar -C ${into(call, "floor")}/${index} -x & `).join("");
       cases.push(
-        { id: `sampan-${kind}`, label: "sampan pull", group: kind, env, before: wipe(root), command: [SAMPAN, "pull", "-q", reference] },
-        { id: `docker-${kind}`, label: "docker pull", group: kind, env: docker.env, before: async () => { await docker.docker(["rmi", "-f", reference]); await wipe()(); }, command: ["/usr/bin/docker", "pull", "-q", reference] },
-        { id: `podman-${kind}`, label: "podman pull", group: kind, env: podman.env, privateMounts: true, before: async () => { await podman.podman(["rmi", "-f", reference]); await wipe()(); }, command: ["podman", "pull", "-q", "--tls-verify=false", reference] },
+        { id: `sampan-${kind}`, label: "sampan pull", group: kind, before: sync, command: sampan },
+        { id: `docker-${kind}`, label: "docker pull", group: kind, before: async (call) => { await peers.startDocker(`${kind}-${call}`); await sync(); }, after: () => peers.stop(), command: () => ["env", ...peers.env(), "/usr/bin/docker", "pull", "-q", reference] },
+        { id: `podman-${kind}`, label: "podman pull", group: kind, privateMounts: true, before: async (call) => { peers.startPodman(`${kind}-${call}`); await sync(); }, after: () => peers.stop(), command: () => ["env", ...peers.env(), "podman", "pull", "-q", "--tls-verify=false", reference] },
         {
-          id: `skopeo-${kind}`, label: "skopeo copy, umoci unpack", group: kind, before: wipe(into),
-          command: ["sh", "-c", `mkdir -p ${into} && skopeo --insecure-policy copy -q --src-tls-verify=false docker://${reference} oci:${into}/oci:1 && umoci unpack --image ${into}/oci:1 ${into}/bundle`],
+          id: `skopeo-${kind}`, label: "skopeo copy, umoci unpack", group: kind, before: sync,
+          command: (call) => ["sh", "-c", `mkdir -p ${into(call, "umoci")} && skopeo --insecure-policy copy -q --src-tls-verify=false docker://${reference} oci:${into(call, "umoci")}/oci:1 && umoci unpack --image ${into(call, "umoci")}/oci:1 ${into(call, "umoci")}/bundle`],
         },
-        { id: `floor-${kind}`, label: "curl | gzip -d | tar x", group: kind, before: wipe(into), command: ["sh", "-c", `${curl} wait`] },
+        { id: `floor-${kind}`, label: "curl | gzip -d | tar x", group: kind, before: sync, command: (call) => ["sh", "-c", `${curl(call)} wait`] },
+        { id: `memory-${kind}`, label: `sampan: peak memory in MB, ${kind}`, group: "memory", measure: async (call) => { await sync(); return peakMemory(sampan(call + 1000)); } },
       );
-      cases.push({ id: `memory-${kind}`, label: "sampan: peak memory in MB", group: "memory", measure: async () => { await wipe(root)(); return peakMemory([SAMPAN, "pull", "-q", reference], env); } });
     }
     return cases;
   },
 });
+
+/**
+ * A docker or podman of its own for every call, with an empty store: nothing is deleted while anything is measured, because ext4 looks
+ * for inodes that were not deleted a moment ago, and makes whoever comes next pay for it.
+ */
+function freshPeers(context: BenchContext): { startDocker(name: string): Promise<void>; startPodman(name: string): void; env(): string[]; stop(): Promise<void> } {
+  let current: (AsyncDisposable & { readonly env: Readonly<Record<string, string>> }) | undefined;
+  const stop = async (): Promise<void> => {
+    const stopped = current;
+    current = undefined;
+    await stopped?.[Symbol.asyncDispose]();
+  };
+  context.defer(stop);
+  return {
+    stop,
+    startDocker: async (name) => { current = await startDockerd(join(context.dir, `dk-${name}`), { network: "host" }); },
+    startPodman: (name) => { current = createPodman(join(context.dir, `pm-${name}`)); },
+    env: () => Object.entries(current?.env ?? {}).map(([key, value]) => `${key}=${value}`),
+  };
+}
 
 /** Files of /usr in eight layers, or many small ones. */
 async function makeLayout(context: BenchContext, kind: "large" | "small"): Promise<string> {
@@ -75,7 +90,7 @@ async function makeLayout(context: BenchContext, kind: "large" | "small"): Promi
   const store = await openContentStore(layout);
   let config = emptyConfig(hostPlatform());
   const layers = [];
-  const work = join(context.dir, "work");
+  const work = join(context.dir, `work-${kind}`);
   mkdirSync(work);
   if (kind === "large") await splitFiles(work);
   else makeSmallFiles(work);
@@ -88,7 +103,6 @@ async function makeLayout(context: BenchContext, kind: "large" | "small"): Promi
   }
   const { manifest } = await createImage(store, config, layers);
   await store.setReference("1", descriptorOf(manifest));
-  rmSync(work, { recursive: true });
   return layout;
 }
 
@@ -113,7 +127,8 @@ function makeSmallFiles(work: string): void {
     for (let file = 0; file < SMALL_FILES / LAYERS; file++) {
       const directory = `${work}/${index}/l${index}/d${Math.floor(file / 50)}`;
       if (file % 50 === 0) mkdirSync(directory, { recursive: true });
-      writeFileSync(`${directory}/f${file}`, `${index} ${file}\n`.repeat(1 + ((file * 7919) % 500)));
+      // Half random, so that it compresses as text does.
+      writeFileSync(`${directory}/f${file}`, randomBytes(50 + ((file * 7919) % 1950)).toString("hex"));
     }
   }
 }
@@ -129,9 +144,9 @@ async function describeLayers(context: BenchContext, kind: string, layout: strin
 }
 
 /** Peak resident memory in MB, of a command and its children. */
-async function peakMemory(command: string[], env: Record<string, string>): Promise<number> {
+async function peakMemory(command: string[]): Promise<number> {
   const [file = "", ...args] = command;
-  const child = spawn(file, args, { env: testEnv(env), stdio: "ignore" });
+  const child = spawn(file, args, { env: testEnv(), stdio: "ignore" });
   const peaks = new Map<number, number>();
   const look = (pid: number): void => {
     const status = existsSync(`/proc/${pid}/status`) ? readIfThere(`/proc/${pid}/status`) : "";

@@ -129,19 +129,19 @@ describe("experiments 6 and 8", () => {
     await using sandbox = await withImage();
     const files = (): Promise<string> => runOk(["sh", "-c", `cd ${sandbox.root}/layers && find . -type f -path '*/fs/*' -exec sha256sum {} + | sort`]);
     const before = await files();
-    for (const name of ["a", "b"]) await sandbox.ok(["run", "-d", "--name", name, "--network", "none", "app:1", "sh", "-c", `echo ${name} > /mine-${name}; rm /second; sleep 60`]);
-    await sandbox.ok(["exec", "a", "sh", "-c", "while ! test -e /mine-a; do sleep 0.05; done"]);
-    await sandbox.ok(["exec", "b", "sh", "-c", "while ! test -e /mine-b; do sleep 0.05; done"]);
-    expect(await sandbox.ok(["exec", "a", "sh", "-c", "ls -d /mine-* /second 2>/dev/null || true"])).toBe("/mine-a");
-    expect(await sandbox.ok(["exec", "b", "sh", "-c", "ls -d /mine-* /second 2>/dev/null || true"])).toBe("/mine-b");
+    for (const name of ["one", "two"]) await sandbox.ok(["run", "-d", "--name", name, "--network", "none", "app:1", "sh", "-c", `echo ${name} > /mine-${name}; rm /second; sleep 60`]);
+    await sandbox.ok(["exec", "one", "sh", "-c", "while ! test -e /mine-one; do sleep 0.05; done"]);
+    await sandbox.ok(["exec", "two", "sh", "-c", "while ! test -e /mine-two; do sleep 0.05; done"]);
+    expect(await sandbox.ok(["exec", "one", "sh", "-c", "ls -d /mine-* /second 2>/dev/null || true"])).toBe("/mine-one");
+    expect(await sandbox.ok(["exec", "two", "sh", "-c", "ls -d /mine-* /second 2>/dev/null || true"])).toBe("/mine-two");
     expect(await run(sandbox, "app:1", "sh", "-c", "cat /second; ls -d /mine-* 2>/dev/null || true")).toBe("second");
     expect(await files()).toBe(before);
   }, 60_000);
 
   test("commit: the change is there, the image has one layer more, its config is merged, volumes are not in it", async () => {
     await using sandbox = await withImage();
-    await sandbox.ok(["run", "--name", "c", "--network", "none", "-e", "ADDED=1", "-v", "/volume", "-w", "/tmp", "app:1", "sh", "-c", "echo new > /new; rm /second; mkdir /full; echo x > /full/x; chmod 1777 /full; echo secret > /volume/file; mknod /pipe p"]);
-    const id = await sandbox.ok(["commit", "-a", "someone", "-m", "changed", "-c", "LABEL made=here", "-c", 'CMD ["cat", "/new"]', "c", "changed:1"]);
+    await sandbox.ok(["run", "--name", "changer", "--network", "none", "-e", "ADDED=1", "-v", "/volume", "-w", "/tmp", "app:1", "sh", "-c", "echo new > /new; rm /second; mkdir /full; echo x > /full/x; chmod 1777 /full; echo secret > /volume/file; mknod /pipe p"]);
+    const id = await sandbox.ok(["commit", "-a", "someone", "-m", "changed", "-c", "LABEL made=here", "-c", 'CMD ["cat", "/new"]', "changer", "changed:1"]);
     expect(id).toMatch(/^sha256:[0-9a-f]{64}$/);
     const [image] = JSON.parse(await sandbox.ok(["image", "inspect", "changed:1"])) as { RootFS: { Layers: string[] }; Config: Record<string, unknown>; Author: string; Comment: string }[]; // our own output
     const [base] = JSON.parse(await sandbox.ok(["image", "inspect", "app:1"])) as { RootFS: { Layers: string[] } }[];
@@ -167,8 +167,8 @@ describe("experiments 6 and 8", () => {
     if (events.exitCode === 0) expect(events.stdout).toMatch(/pause[\s\S]*unpause/);
     expect(await sandbox.ok(["inspect", "--format", "{{.State.Status}}", "busy"])).toBe("running");
     await run(sandbox, "frozen:1", "test", "-s", "/growing");
-    await sandbox.ok(["run", "--name", "h", "--network", "none", "host", "true"]);
-    const refused = await sandbox.sampan(["commit", "h", "x"]);
+    await sandbox.ok(["run", "--name", "hosted", "--network", "none", "host", "true"]);
+    const refused = await sandbox.sampan(["commit", "hosted", "x"]);
     expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining("not on an image") as string]);
   }, 60_000);
 });

@@ -12,53 +12,7 @@ import type { FirewallNetwork, FirewallPort } from "../../src/network/nftables.t
 import { send } from "../support/netlink.ts";
 import { createNetns } from "../support/netns.ts";
 import type { Netns } from "../support/netns.ts";
-
-/** Says its name and who asked, on TCP port 80 and UDP port 53 of both families. */
-const SERVER = `
-import socket, sys, threading
-name = sys.argv[1]
-def tcp(family, port):
-    s = socket.socket(family, socket.SOCK_STREAM)
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    if family == socket.AF_INET6: s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    s.bind(("", port)); s.listen(64)
-    while True:
-        c, peer = s.accept()
-        try: c.sendall((name + " " + peer[0]).encode())
-        except OSError: pass
-        c.close()
-def udp(family, port):
-    s = socket.socket(family, socket.SOCK_DGRAM)
-    if family == socket.AF_INET6: s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-    s.bind(("", port))
-    while True:
-        _, peer = s.recvfrom(999)
-        s.sendto((name + " " + peer[0]).encode(), peer)
-for family in (socket.AF_INET, socket.AF_INET6):
-    threading.Thread(target=tcp, args=(family, 80), daemon=True).start()
-    threading.Thread(target=udp, args=(family, 53), daemon=True).start()
-import time
-time.sleep(0.05); print("ready", flush=True); time.sleep(600)
-`;
-
-/** Asks each of its arguments "proto,host,port[,source[,source port]]" and prints an answer per line. */
-const CLIENT = `
-import socket, sys
-from concurrent.futures import ThreadPoolExecutor
-def ask(spec):
-    proto, host, port, source, sport = (spec + ",,").split(",")[:5]
-    s = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM)
-    s.settimeout(1.0)
-    try:
-        if source: s.bind((source, int(sport or 0)))
-        s.connect((host, int(port)))
-        if proto == "udp": s.send(b"?")
-        return s.recv(999).decode() or "closed"
-    except socket.timeout: return "timeout"
-    except ConnectionRefusedError: return "refused"
-    except OSError as e: return "error " + str(e.errno)
-with ThreadPoolExecutor(32) as pool: print("\\n".join(pool.map(ask, sys.argv[1:])))
-`;
+import { CLIENT, SERVER } from "../support/traffic.ts";
 
 // Many small commands, on machines that may be busy.
 setDefaultTimeout(60_000);

@@ -30,17 +30,17 @@ for family in (socket.AF_INET, socket.AF_INET6):
 print("ready", flush=True); time.sleep(600)
 `;
 
-/** Arguments: "proto,host,port[,source]". Prints an answer per line: what was said, "refused", "timeout" or "error N". */
+/** Arguments: "proto,host,port[,source[,source port]]". Prints an answer per line: what was said, "refused", "timeout" or "error N". */
 export const CLIENT = `
 import socket, sys
 from concurrent.futures import ThreadPoolExecutor
 def ask(spec):
-    proto, host, port, source = (spec + ",").split(",")[:4]
+    proto, host, port, source, sport = (spec + ",,").split(",")[:5]
     try:
         family, _, _, _, address = socket.getaddrinfo(host, int(port))[0]
         s = socket.socket(family, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM)
         s.settimeout(1.5)
-        if source: s.bind((source, 0))
+        if source: s.bind((source, int(sport or 0)))
         s.connect(address)
         if proto == "udp": s.send(b"?")
         return s.recv(999).decode() or "closed"

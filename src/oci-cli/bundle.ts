@@ -44,6 +44,8 @@ export function loadBundle(context: Context, path: string): Bundle {
   if (!root?.isDirectory()) throw new SampanError("not-found", `Cannot use root filesystem "${rootfs}": ${root ? "it is not a directory" : "no such file or directory"}`);
   if (realpathSync(rootfs) === "/") throw new SampanError("invalid", `Cannot use root filesystem "${rootfs}": it is the host's own root`);
   const fileMounts = new Set<string>();
+  for (const { destination, options = [] } of config.mounts ?? [])
+    if (options.includes("tmpcopyup")) context.log.write("warning", `Cannot fill "${destination}" with what the image has there: tmpcopyup is not supported; it starts empty`);
   const mounts = (config.mounts ?? []).map((mount) => completeMount(mount, directory, fileMounts));
   const complete: RuntimeConfig = { ...config, mounts };
   if (config.process) complete.process = completeProcess(context, config.process, { rootfs, mounts, warn: true });

@@ -2,6 +2,7 @@ import { Block, Plan } from "../plan/index.ts";
 import type { Call } from "../plan/index.ts";
 import type { NamespaceType, Process } from "../oci/index.ts";
 import * as C from "../linux/constants.ts";
+import { Errno } from "../linux/errno.ts";
 import { recordBirth, writeFile } from "./birth.ts";
 import { addCgroup, joinCgroup } from "./cgroup-steps.ts";
 import type { Context, Fd, Pipe } from "./context.ts";
@@ -172,22 +173,34 @@ function meet(context: Context, launch: OciLaunch, newUser: boolean): Meeting {
 }
 
 /** Hooks that run as a process of the container's; the pid is what such a process sees. */
-function addInnerHooks(context: Context, kind: "createContainer" | "startContainer", options: Omit<HookOptions, "pid">): void {
+function addInnerHooks(context: Context, kind: "createContainer" | "startContainer", options: Omit<HookOptions, "pid">): Call[] {
   const { inner, config } = context;
-  if ((config.hooks?.[kind] ?? []).length === 0) return;
+  if ((config.hooks?.[kind] ?? []).length === 0) return [];
   const pid = inner.call("getpid", [], { what: `run the ${kind} hooks ${options.where}`, why: "the pid as the container sees it" });
-  addHooks(inner, config.hooks, kind, { ...options, pid });
+  return addHooks(inner, config.hooks, kind, { ...options, pid });
 }
 
 /** Waits for `start`; runs what belongs to it. */
-function passGate(context: Context, { gate, done }: Meeting, hooks: Omit<HookOptions, "pid">): void {
+function passGate(context: Context, { gate, done, told }: Meeting, hooks: Omit<HookOptions, "pid">): void {
   const { inner, where } = context;
   inner.stage("gate");
   if (gate && done) {
     inner.call("close", [done.write], { what: `finish the creation ${where}`, why: "end-of-file outside: everything is there but the program" });
     inner.call("read", [gate, new Block(8, "char"), 1], { what: `wait for the start ${where}`, why: "until the start command writes a byte", expect: 1, waits: true });
   }
-  addInnerHooks(context, "startContainer", hooks);
+  if (!told) {
+    addInnerHooks(context, "startContainer", hooks);
+    return;
+  }
+  // Nobody reads the plan's report any more: a failure is told to the start command.
+  const calls = addInnerHooks(context, "startContainer", { ...hooks, tolerate: true });
+  for (const call of calls)
+    inner.unless({ of: call, is: { equal: 0 } }, () => {
+      const what = call.options.what ?? "run a startContainer hook";
+      const text = `Cannot ${what}: it failed`;
+      inner.call("write", [told, text, Buffer.byteLength(text)], { what, why: "for the start command", tolerate: "any" });
+      inner.fail(Errno.EPROTO, { what, why: "the program does not run" });
+    });
 }
 
 function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made: { child: Call; pidfd: Fd; newUser: boolean }): void {

@@ -64,6 +64,14 @@ export const hookClauses: readonly Clause[] = [
     }),
   },
   {
+    section: "config.md Hooks", text: "a startContainer hook that fails is an error of start, the program does not run, and the container is destroyed", notRunc: "only logs it in this release",
+    prove: (runtime) => runtime.lifecycle(["/bin/sh", "-c", "echo program"], (config) => { config.hooks = { startContainer: [{ path: "/bin/false" }] }; }, async (id, bundle) => {
+      expect((await runtime.call(["start", id])).exitCode).not.toBe(0);
+      expect(readFileSync(join(bundle, "out"), "utf8")).not.toContain("program");
+      expect((await runtime.call(["state", id])).exitCode).not.toBe(0);
+    }),
+  },
+  {
     section: "config.md Hooks", text: "poststart hooks have run when start returns", notRunc: "runs them in create",
     prove: (runtime) => {
       const mark = join(runtime.dir, "poststart-mark");

@@ -21,7 +21,16 @@ export const command: Command = {
     const raw = storedConfig(container.files);
     const config = raw.includes('"poststart"') || !raw.includes('"process"') ? parseRuntimeConfig(raw, container.files.config) : undefined;
     if (config && !config.process) refuse("its config has no process");
-    passGate(container, refuse);
+    try {
+      passGate(container, refuse);
+    } catch (error) {
+      // runtime.md "Lifecycle", 7: after a startContainer hook that failed the container is destroyed.
+      if (raw.includes('"startContainer"') && error instanceof SampanError && error.kind === "invalid") {
+        const { destroy } = await import("../destroy.ts");
+        await destroy(context, container, parseRuntimeConfig(raw, container.files.config));
+      }
+      throw error;
+    }
     if (!config?.hooks?.poststart) return 0;
     const { runHooks } = await import("../destroy.ts");
     try {

@@ -13,5 +13,5 @@ export function matching(pattern: RegExp): string {
 
 /** Any list with these in it. */
 export function having(items: readonly string[]): string[] {
-  return expect.arrayContaining([...items]);
+  return expect.arrayContaining([...items]) as string[]; // likewise
 }

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import fc from "fast-check";
-import { exampleLaunch } from "../../test/support/launch.ts";
+import { examplePlan } from "../../test/support/launch.ts";
 import * as C from "../linux/constants.ts";
 import { deviceName, flagNames, modeName, valueName } from "../linux/flag-names.ts";
-import { compile } from "../runtime/index.ts";
 import { explainText, wrap } from "./explain-text.ts";
 import { explainPlan } from "./explain.ts";
 import { Block, Plan } from "./index.ts";
@@ -44,7 +43,7 @@ function bitsOf(set: string, name: string): bigint {
 }
 
 describe("a plan in words", () => {
-  const plan = compile(exampleLaunch());
+  const plan = examplePlan();
 
   test("knows the parameters of every call that it has", () => {
     const signatures = readSignatures();

@@ -1,6 +1,8 @@
 /** A start as the engine would ask the compiler for, of values alone: no root, no container, no host is looked at. */
 import type { RuntimeConfig } from "../../src/oci/index.ts";
+import type { Plan } from "../../src/plan/index.ts";
 import type { HostFacts, Launch, MonitorPlan } from "../../src/runtime/index.ts";
+import { compile } from "../../src/runtime/index.ts";
 
 export const exampleHost: HostFacts = { arch: "x64", kernel: [6, 18], cgroupMounts: [{ version: 2, name: "unified", option: "" }], lastCapability: 40 };
 
@@ -55,4 +57,9 @@ export function exampleLaunch(change: Partial<Launch> = {}): Launch {
     birth: { pidFile: "/run/sampan/containers/c/pid", monitorFile: "/run/sampan/containers/c/monitor" },
     ...change,
   };
+}
+
+/** For tests of rooms that do not know the compiler. */
+export function examplePlan(): Plan {
+  return compile(exampleLaunch());
 }

@@ -1,14 +1,12 @@
 import type { ContainerRecord, EndpointRecord, NetworkRecord } from "../../storage/state/index.ts";
 import type { ContainerNetworkSettings, EndpointDetails } from "../api.ts";
+import { DEFAULT_NETWORK } from "../../network/model.ts";
 import type { EngineContext } from "../context.ts";
+import { namesOf } from "../network/members.ts";
+import { networkOf } from "../network/model.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import { processOf } from "./liveness.ts";
 import { exposedPortsOf, networkNamesOf } from "./summary.ts";
-
-/** What of a network's stored config is told of its members. */
-interface Subnets {
-  readonly subnets?: readonly { readonly subnet: string; readonly gateway?: string }[];
-}
 
 function emptyEndpoint(): EndpointDetails {
   return {
@@ -22,8 +20,7 @@ function prefixLength(subnet: string | undefined): number {
 }
 
 function endpointDetails(record: ContainerRecord, stored: StoredConfig, endpoint: EndpointRecord, network: NetworkRecord | undefined): EndpointDetails {
-  // The engine's own JSON; a driver without subnets has none in it.
-  const { subnets = [] } = network === undefined ? {} : (JSON.parse(network.config) as Subnets);
+  const subnets = network === undefined ? [] : networkOf(network).pools;
   const v4 = endpoint.ipv4 === null ? undefined : subnets.find(({ subnet }) => !subnet.includes(":"));
   const v6 = endpoint.ipv6 === null ? undefined : subnets.find(({ subnet }) => subnet.includes(":"));
   const asked = stored.request.networks.find((attachment) => attachment.network === network?.name || attachment.network === network?.id);
@@ -33,7 +30,8 @@ function endpointDetails(record: ContainerRecord, stored: StoredConfig, endpoint
     IPAMConfig: Object.keys(fixed).length === 0 ? null : fixed,
     Aliases: endpoint.aliases.length === 0 ? null : [...endpoint.aliases],
     NetworkID: endpoint.networkId,
-    DNSNames: [record.name, ...endpoint.aliases, record.id.slice(0, 12)],
+    // On the default network nobody is found by name.
+    DNSNames: network?.name === DEFAULT_NETWORK ? null : namesOf({ name: record.name, containerId: record.id, aliases: endpoint.aliases }),
     ...(endpoint.active
       ? {
           EndpointID: endpoint.id, MacAddress: endpoint.macAddress ?? "", Gateway: v4?.gateway ?? "", IPAddress: endpoint.ipv4 ?? "", IPPrefixLen: prefixLength(v4?.subnet),

@@ -48,7 +48,7 @@ export class EngineContext implements Disposable {
 
   /** The executor. */
   get keel(): string {
-    return (this.#keel ??= findKeel(this.paths.state));
+    return (this.#keel ??= findKeel(this.paths.root));
   }
 
   get cgroups(): CgroupHost {

@@ -15,15 +15,15 @@ declare global {
 }
 
 /**
- * The executor's path. The executable carries it and writes it once per build into the run state, which only root can
- * enter; as a library and from sources it is the file that the build made.
+ * The executor's path. The executable carries it and writes it once per build into the store, which only root can enter (not into
+ * the run state: /run is mounted noexec on many hosts); as a library and from sources it is the file that the build made.
  */
-export function findKeel(state: string): string {
+export function findKeel(root: string): string {
   const embedded = globalThis.sampanEmbedded;
   if (embedded) {
-    const path = `${state}/keel-${embedded.version}`;
+    const path = `${root}/keel-${embedded.version}`;
     if (!existsSync(path)) {
-      mkdirSync(state, { recursive: true, mode: 0o700 });
+      mkdirSync(root, { recursive: true, mode: 0o700 });
       writeFileSync(`${path}.${process.pid}`, readFileSync(embedded.path));
       chmodSync(`${path}.${process.pid}`, 0o700);
       renameSync(`${path}.${process.pid}`, path);

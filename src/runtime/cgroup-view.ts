@@ -22,9 +22,10 @@ export function addCgroupView(context: Context, mount: Mount, root: Fd): void {
     return;
   }
   const base = newFilesystem(inner, "tmpfs", [["mode", "755"]], flags & ~C.MOUNT_ATTR_RDONLY, { what, why: "a directory per hierarchy", source: "cgroup" });
+  attach(inner, base, target, what); // first: before Linux 6.15 nothing can be mounted on a mount that is not attached itself
   for (const { version, name, option, directory } of host.cgroupMounts) {
     inner.call("mkdirat", [base, name, 0o755], { what: `${what}: ${name}`, why: "a hierarchy" });
-    const place = openInRoot(inner, base, name, { what: `${what}: ${name}`, why: "in a filesystem that is still ours alone" });
+    const place = openInRoot(inner, base, name, { what: `${what}: ${name}`, why: "in a filesystem that is ours alone" });
     if (directory !== undefined) {
       const own = cloneTree(inner, C.AT_FDCWD, directory, false, { what: `${what}: ${name}`, why: "without a cgroup namespace: the container's own group, bound" });
       setAttributes(inner, own, { set: flags }, false, { what: `${what}: ${name}`, why: "its flags" });
@@ -35,7 +36,6 @@ export function addCgroupView(context: Context, mount: Mount, root: Fd): void {
     const view = newFilesystem(inner, version === 2 ? "cgroup2" : "cgroup", options, flags, { what: `${what}: ${name}`, why: `cgroup v${version} ${name}`, source: "cgroup" });
     attach(inner, view, place, `${what}: ${name}`);
   }
-  attach(inner, base, target, what);
   if (!writable) {
     const attr = new Block(32, "struct mount_attr").u64(0, C.MOUNT_ATTR_RDONLY);
     inner.call("mount_setattr", [base, "", C.AT_EMPTY_PATH, attr, 32], { what, why: "read-only now that its directories are made" });

@@ -26,6 +26,12 @@ export function addMasks(context: Context, root: Fd, hostNull: Fd | undefined): 
   const empty = newFilesystem(line, "tmpfs", [["size", "0"], ["nr_inodes", "1"]], C.MOUNT_ATTR_RDONLY | C.MOUNT_ATTR_NOSUID | C.MOUNT_ATTR_NODEV | C.MOUNT_ATTR_NOEXEC, {
     what: `make the cover of masked directories ${context.where}`, why: "an empty directory that covers others", source: "tmpfs",
   });
+  // Before Linux 6.15 only a mount that is attached can be copied; over the run directory nobody else will ever see it.
+  const hidden = context.launch.mountPoint.replace(/\/[^/]+$/, "") || "/";
+  const aside = line.call("openat", [C.AT_FDCWD, hidden, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], {
+    what: `open "${hidden}" ${context.where}`, why: "a place on the side of the old root, which goes away with it",
+  });
+  attach(line, empty, aside, `make the cover of masked directories ${context.where}`);
   for (const path of masked) {
     const what = `mask "${path}" ${context.where}`;
     const target = openInRoot(line, root, path, { what, why: "if this kernel has it", tolerate: ["ENOENT", "ENOTDIR"] });

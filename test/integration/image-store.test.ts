@@ -11,7 +11,7 @@ import { MEDIA_TYPE } from "../../src/oci/media-types.ts";
 import { hostPlatform } from "../../src/oci/platform.ts";
 import { openContentStore } from "../../src/storage/content/index.ts";
 import { tarFormat } from "../../src/storage/tar/index.ts";
-import { createSandbox, removeTree, runOk, type Sandbox } from "../support/index.ts";
+import { createSandbox, removeTree, run, runOk, SAMPAN, type Sandbox } from "../support/index.ts";
 import { namesIn } from "../support/images.ts";
 import { startRegistry, type TestRegistry } from "../support/registry/index.ts";
 
@@ -205,4 +205,14 @@ test("what df says of images is what du finds", async () => {
   const bytes = Number(number) * ({ B: 1, kB: 1e3, MB: 1e6, GB: 1e9 }[unit] ?? Number.NaN);
   expect(Math.abs(bytes - du) / du).toBeLessThan(0.02);
   expect(readFileSync(`${sandbox.root}/images/oci-layout`, "utf8")).toContain("1.0.0");
+}, 60_000);
+
+test("a full disk: one sentence, and nothing half-made", async () => {
+  const name = await pushMade("large", [400_000, 400_000]);
+  await using sandbox = createSandbox();
+  // A store of 12 MB, seen only in here.
+  const script = `mount -t tmpfs -o size=12m none ${sandbox.dir} && "$0" pull -q ${name}; echo "rc=$?"; "$0" images -aq; find ${sandbox.root}/layers -name '*.new'`;
+  const { stdout, stderr } = await run(["unshare", "-m", "--propagation", "private", "sh", "-c", script, SAMPAN], { env: sandbox.env, timeoutMs: 60_000 });
+  expect(stdout).toBe("rc=1\n");
+  expect(stderr).toMatch(/^sampan: Cannot .*no space left on device.*\n.*prune/i);
 }, 60_000);

@@ -1,6 +1,7 @@
 import { deferredIterable } from "../../base/deferred-iterable.ts";
 import type { Images } from "../api.ts";
 import type { EngineContext } from "../context.ts";
+import { onDisk } from "./disk-errors.ts";
 import { needRoot } from "../privilege.ts";
 
 /** The engine's `images`: each use case is a file of its own, loaded when it is first asked for. */
@@ -22,7 +23,7 @@ export function imagesApi(context: EngineContext): Images {
     async pull(reference, options) {
       needsRoot();
       const { pullImages } = await import("./pull.ts");
-      return pullImages(context, reference, options);
+      return onDisk(`pull ${JSON.stringify(reference)}`, () => pullImages(context, reference, options));
     },
     async push(reference, options) {
       const { pushImages } = await import("./push.ts");
@@ -31,12 +32,12 @@ export function imagesApi(context: EngineContext): Images {
     async import(source, request, options) {
       needsRoot();
       const { importImage } = await import("./import.ts");
-      return importImage(context, source, request, options);
+      return onDisk("import the archive", () => importImage(context, source, request, options));
     },
     async load(source, options) {
       needsRoot();
       const { loadImages } = await import("./load.ts");
-      return loadImages(context, source, options);
+      return onDisk("load the archive", () => loadImages(context, source, options));
     },
     save: (names, options) => deferredIterable(async () => (await import("./save.ts")).saveImages(context, names, options)),
     async saveDirectory(names, directory, options) {

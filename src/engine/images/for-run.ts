@@ -11,6 +11,7 @@ import type { EngineContext } from "../context.ts";
 import type { HealthRequest, RunRequest } from "../request.ts";
 import type { RunnableConfig, RunnableImage } from "../spec/image.ts";
 import { emptyConfig } from "../spec/image.ts";
+import { onDisk } from "./disk-errors.ts";
 import { lookUpImage } from "./find.ts";
 
 /** The image that a request names; pulled first where `--pull` says so. */
@@ -59,7 +60,7 @@ async function pullForRun(context: EngineContext, request: RunRequest, found: Im
   if (found === undefined) onProgress?.({ status: `Unable to find image '${familiarReference(reference)}' locally` });
   const { pullImages } = await import("./pull.ts");
   try {
-    const [pulled] = await pullImages(context, image, { allTags: false, platform, signal, onProgress });
+    const [pulled] = await onDisk(`pull ${JSON.stringify(image)}`, () => pullImages(context, image, { allTags: false, platform, signal, onProgress }));
     if (pulled !== undefined) onProgress?.({ status: `Digest: ${pulled.digest}` });
     if (pulled !== undefined) onProgress?.({ status: `Status: ${pulled.changed ? "Downloaded newer image" : "Image is up to date"} for ${familiarReference(reference)}` });
   } catch (error) {

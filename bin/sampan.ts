@@ -6,7 +6,10 @@ globalThis.sampanEmbedded = { path: keelPath, version: KEEL_VERSION };
 
 /** One executable, two programs by the name that it is called by; neither loads the other. */
 async function run(): Promise<number> {
-  if (/(?:^|\/)sampan-oci$/.test(process.argv0) || process.execPath.endsWith("/sampan-oci")) {
+  // Whoever starts it through npm's launcher cannot choose its name.
+  const chosen = process.env["SAMPAN_PROGRAM"];
+  delete process.env["SAMPAN_PROGRAM"];
+  if (chosen === "sampan-oci" || /(?:^|\/)sampan-oci$/.test(process.argv0) || process.execPath.endsWith("/sampan-oci")) {
     const { main } = await import("../src/oci-cli/main.ts");
     return main(process.argv.slice(2));
   }

@@ -1,12 +1,14 @@
 /**
  * Builds everything into dist/: keel, the executable with keel inside it, and the library with its types. As npm's
- * `prepare` it runs after `npm ci`, and puts `sampan` where npx looks.
+ * `prepare` it runs after `npm ci`, and puts `sampan` where npx looks. SAMPAN_DIST names another directory, SAMPAN_ARCH another
+ * architecture ("arm64"), for which CC must then be a compiler.
  */
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildKeel } from "./build-keel.ts";
+import { buildLibrary } from "./build-library.ts";
 
 const root = join(import.meta.dirname, "..");
 const dist = process.env.SAMPAN_DIST ?? join(root, "dist");
@@ -23,13 +25,26 @@ const define = ["--define", `KEEL_VERSION="${keelVersion}"`, "--define", "proces
  */
 const startUp = ["--compile-jit-policy=1000", "--no-compile-autoload-dotenv", "--no-compile-autoload-bunfig"];
 const executable = join(dist, "sampan");
-execFileSync(bun, ["build", "--compile", "--bytecode", "--format=cjs", "--minify-syntax", "--minify-whitespace", "--sourcemap=none", ...startUp, ...define, "--outfile", `${executable}.new`, join(root, "bin/sampan.ts")], { stdio: ["ignore", "ignore", "inherit"] });
+const target = process.env.SAMPAN_ARCH === undefined ? [] : [`--target=bun-linux-${process.env.SAMPAN_ARCH}`];
+/** The executable carries the keel of its own directory, and of its own architecture. */
+function entryFor(): string {
+  const source = join(root, "bin/sampan.ts");
+  if (dist === join(root, "dist")) return source;
+  const text = readFileSync(source, "utf8").replaceAll('"../dist/keel"', `"${join(dist, "keel")}"`).replaceAll('"../', `"${root}/`);
+  writeFileSync(join(dist, "entry.ts"), text);
+  return join(dist, "entry.ts");
+}
+const entry = entryFor();
+execFileSync(bun, ["build", "--compile", "--bytecode", "--format=esm", "--splitting", "--minify-syntax", "--minify-whitespace", "--sourcemap=none", ...startUp, ...define, ...target, "--outfile", `${executable}.new`, entry], { stdio: ["ignore", "ignore", "inherit"] });
 renameSync(`${executable}.new`, executable);
+if (entry.startsWith(dist)) rmSync(entry);
 rmSync(join(dist, "sampan-oci"), { force: true });
 linkSync(executable, join(dist, "sampan-oci"));
 
+buildLibrary(join(dist, "lib"));
+
 const bin = join(root, "node_modules/.bin");
-if (existsSync(bin)) {
+if (existsSync(bin) && dist === join(root, "dist")) {
   rmSync(join(bin, "sampan"), { force: true });
   symlinkSync("../../dist/sampan", join(bin, "sampan"));
 }

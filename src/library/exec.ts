@@ -2,11 +2,12 @@ import type { Engine as EngineApi, ExecRequest } from "../engine/index.ts";
 import { signalName } from "../engine/containers/signal-numbers.ts";
 import { Deadline } from "./cancel.ts";
 import type { Cancellable } from "./cancel.ts";
+import { Collected } from "./collected.ts";
 import type { ContainerOptions } from "./options.ts";
 import { environmentOf } from "./options.ts";
 import type { ExitResult, ProgramResult } from "./result.ts";
 import type { Input } from "./streams.ts";
-import { bytesOf, Collected, ProgramStream } from "./streams.ts";
+import { bytesOf, ProgramStream } from "./streams.ts";
 
 /** Aborting or running out of time kills the program that was started, and not what it has started itself; the container lives on. */
 export interface ExecOptions extends Cancellable, Partial<Pick<ExecRequest, "privileged" | "user" | "workdir">> {

@@ -2,11 +2,12 @@ import type { Engine as EngineApi } from "../engine/index.ts";
 import { signalName } from "../engine/containers/signal-numbers.ts";
 import { Deadline } from "./cancel.ts";
 import type { Cancellable } from "./cancel.ts";
+import { Collected } from "./collected.ts";
 import type { ContainerOptions } from "./options.ts";
 import { requestOf } from "./options.ts";
 import type { RunResult, StreamResult } from "./result.ts";
 import type { Input } from "./streams.ts";
-import { bytesOf, Collected, ProgramStream } from "./streams.ts";
+import { bytesOf, ProgramStream } from "./streams.ts";
 
 export interface StreamOptions extends ContainerOptions, Cancellable {
   /** What the program reads; nothing if it is left out. */

@@ -13,38 +13,6 @@ export async function* bytesOf(input: Input): AsyncGenerator<Uint8Array> {
   else for await (const piece of input) yield typeof piece === "string" ? Buffer.from(piece) : piece;
 }
 
-/** Keeps all that a program writes, up to a limit over both streams. */
-export class Collected {
-  readonly #pieces = { stdout: [] as Uint8Array[], stderr: [] as Uint8Array[] };
-  readonly #reading: Promise<void>[] = [];
-  #bytes = 0;
-  readonly #limit: number | undefined;
-  readonly #deadline: Deadline;
-
-  constructor(deadline: Deadline, limit: number | undefined) {
-    this.#deadline = deadline;
-    this.#limit = limit;
-  }
-
-  readonly stdout: OutputTaker = (output) => { this.#reading.push(this.#collect("stdout", output)); };
-  readonly stderr: OutputTaker = (output) => { this.#reading.push(this.#collect("stderr", output)); };
-
-  /** Resolves with everything, when both streams have ended. */
-  async all(): Promise<{ stdoutBytes: Buffer; stderrBytes: Buffer }> {
-    await Promise.all(this.#reading);
-    return { stdoutBytes: Buffer.concat(this.#pieces.stdout), stderrBytes: Buffer.concat(this.#pieces.stderr) };
-  }
-
-  async #collect(stream: OutputChunk["stream"], output: AsyncIterable<Uint8Array>): Promise<void> {
-    for await (const data of output) {
-      this.#bytes += data.length;
-      // Past the limit it is read on, and thrown away, until the program is dead.
-      if (this.#limit === undefined || this.#bytes <= this.#limit) this.#pieces[stream].push(data);
-      else this.#deadline.stop(new SampanError("cancelled", `Cannot keep the output: it has more than ${this.#limit} bytes, and the program was killed`, { code: "EFBIG" }));
-    }
-  }
-}
-
 /**
  * A program that runs, and its output as it comes. Read it to its end, or leave the loop: that kills the program. What is
  * not read stops the program once the pipe is full (pipe(7): 64 KiB).

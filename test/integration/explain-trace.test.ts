@@ -31,8 +31,8 @@ describe("explain", () => {
 
   test("needs no root", async () => {
     using temp = createTempDir("explain-");
-    chmodSync(temp.path, 0o755);
-    const as = (args: string[]): ReturnType<typeof run> => run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SAMPAN, ...args], { env: { SAMPAN_ROOT: join(temp.path, "root"), SAMPAN_STATE: join(temp.path, "state") } });
+    chmodSync(temp.path, 0o1777);
+    const as = (args: string[]): ReturnType<typeof run> => run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", SAMPAN, ...args], { env: { SAMPAN_ROOT: join(temp.path, "root"), SAMPAN_STATE: join(temp.path, "state"), TMPDIR: temp.path } });
     const { exitCode, stdout, stderr } = await as(["explain", ...none, "host", "true"]);
     expect([exitCode, stderr]).toEqual([0, ""]);
     expect(stdout).toContain("pivot_root");
@@ -74,9 +74,10 @@ describe("trace", () => {
     await using sandbox = createSandbox();
     const { stdout, stderr, exitCode } = await sandbox.sampan(["trace", ...none, "host", "sh", "-c", "echo said; echo err >&2"]);
     expect([exitCode, stderr]).toEqual([0, "err\n"]);
-    expect(stdout).toStartWith("said\n");
-    expect(stdout).toMatch(/ [µm]s {2}█+.* {2}\w+\(/);
-    expect(stdout).toMatch(/[µm]s from the executor's start to the program's execve; \d+ calls took .* waiting for the other side; \d+ were not needed\.\n$/);
+    expect(stdout.slice(0, 5)).toBe("said\n");
+    // As facts and not as text: what would be shown of a failure is a plan of some hundred lines.
+    expect(/ [µm]s {2}█+.* {2}\w+\(/.test(stdout)).toBe(true);
+    expect(stdout.slice(-400).replaceAll("\n", " ")).toMatch(/[µm]s from the executor's start to the program's execve; \d+ calls took .* waiting for the other side; \d+ were not needed\. $/);
     for (const line of stdout.split("\n")) expect([...line].length).toBeLessThanOrEqual(120);
     const page = join(sandbox.dir, "trace.html");
     expect(await sandbox.ok(["trace", "--html", page, ...none, "host", "true"])).toBe("");

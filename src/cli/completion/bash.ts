@@ -55,7 +55,11 @@ __sampan_reply() {
     file) compopt -o default 2>/dev/null ;;
     none) ;;
     *)
-      mapfile -t COMPREPLY < <(compgen -W "$(__sampan_names "$kind")" -- "$current")
+      # Not by compgen -W, which would expand what it finds in a name.
+      local name
+      while read -r name; do
+        [[ $name == "$current"* ]] && COMPREPLY+=("$name")
+      done < <(__sampan_names "$kind")
       # The colon of an image's name is a word break to readline: what stands before it is typed already.
       if [[ $current == *:* && $COMP_WORDBREAKS == *:* ]]; then
         COMPREPLY=("\${COMPREPLY[@]#"\${current%"\${current##*:}"}"}")

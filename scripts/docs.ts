@@ -26,7 +26,7 @@ if (verb === undefined) {
     const filled: { line: number; text: string }[] = [];
     await runDocument(document, ({ step, output, exitCode, problem }) => {
       const isOpen = verb === "fill" && step.expected.length === 1 && step.expected[0] === "?";
-      if (isOpen) filled.push({ line: step.line + step.command.split("\n").length, text: `${output.trimEnd()}${exitCode === 0 ? "" : `\n[${exitCode}]`}` });
+      if (isOpen) filled.push({ line: step.line + step.command.split("\n").length, text: `${output.trim().replace(/"\/[^" ]*\/sandbox-\w+\/(root|state)/g, "\"…").replace(/\b([0-9a-f]{64}|(?=[0-9a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{12})\b/g, "…")}${exitCode === 0 ? "" : `\n[${exitCode}]`}` });
       else if (verb === "run" || problem !== undefined) console.log(`${file}:${step.line}: $ ${step.command}\n${problem === undefined ? `${output.trimEnd()}` : `DIFFERS: ${problem.trimEnd()}`}`);
     });
     if (filled.length === 0) continue;

@@ -24,9 +24,9 @@ export const DEVIATIONS: readonly Deviation[] = [
   },
   {
     about: "logs",
-    docker: "`json-file` grows without bound unless `max-size` is set",
-    sampan: "10 MB × 3 files unless `--log-opt` says otherwise; drivers are `json-file` and `none`",
-    why: "an unbounded log fills the disk",
+    docker: "`json-file`, one JSON object a line, grows without bound unless `max-size` is set",
+    sampan: "10 MB × 3 files unless `--log-opt` says otherwise; the driver that is called `json-file` writes the text format of Kubernetes' CRI; `none` is the other one",
+    why: "an unbounded log fills the disk; a line of text costs the monitor less than one of JSON",
   },
   {
     about: "the image `host`",

@@ -36,6 +36,8 @@ function openShell(env: Record<string, string>, cwd: string): Shell {
   const child = spawn("bash", ["--norc", "--noprofile"], { cwd, env: testEnv(env), stdio: ["pipe", "pipe", "inherit"], detached: true });
   let pending = "";
   let wake: () => void = () => undefined;
+  const gone = new Promise<void>((resolve) => child.once("close", () => { resolve(); }));
+  void gone.then(() => { wake(); });
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     pending += text;
     wake();
@@ -46,8 +48,8 @@ function openShell(env: Record<string, string>, cwd: string): Shell {
   return {
     async run(command) {
       const mark = `end-of-step-${(count += 1)}-${process.pid}`;
-      // Commands read nothing of what is still to be run; a group, so that `cd` and variables stay.
-      child.stdin.write(`{ ${command}\n} </dev/null\nprintf '%s %d\\n' ${mark} $?\n`);
+      // No subshell, so that `cd` and variables stay; of what is still to be run a command can read nothing.
+      child.stdin.write(`eval '${command.replaceAll("'", "'\\''")}' </dev/null\nprintf '%s %d\\n' ${mark} $?\n`);
       const until = performance.now() + STEP_TIMEOUT_MS;
       for (;;) {
         const end = new RegExp(`${mark} (\\d+)\\n`).exec(pending);
@@ -57,7 +59,7 @@ function openShell(env: Record<string, string>, cwd: string): Shell {
           return { output, exitCode: Number(end[1]) };
         }
         const left = until - performance.now();
-        if (left <= 0 || child.exitCode !== null) throw new Error(`"${command}" did not end within ${STEP_TIMEOUT_MS / 1000} s; it printed: ${pending}`);
+        if (left <= 0 || child.exitCode !== null || child.signalCode !== null) throw new Error(`"${command}" did not end within ${STEP_TIMEOUT_MS / 1000} s; it printed: ${pending}`);
         await new Promise<void>((resolve) => {
           const limit = setTimeout(resolve, Math.min(left, 1_000));
           wake = () => { clearTimeout(limit); resolve(); };
@@ -65,7 +67,6 @@ function openShell(env: Record<string, string>, cwd: string): Shell {
       }
     },
     async [Symbol.asyncDispose]() {
-      const gone = new Promise((resolve) => child.once("close", resolve));
       if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
       await gone;
     },

@@ -1,8 +1,8 @@
 /**
  * Documents whose commands are run. A fenced block marked `console` is a session: a line that starts with "$ " is a
- * command (continued on the next while it ends with a backslash), the lines below it are what it prints, both streams
+ * command (continued on the next while it ends with a backslash, or while the next starts with "> "), the lines below it are what it prints, both streams
  * together. In expected output "…" stands for any text within a line; a line that is "…" alone, for any
- * lines or none. `[N]` alone on the last line says that the command's exit code is N; without it the code is 0.
+ * lines or none. Width of blanks and the numbers of a plan's calls (#12) do not count. `[N]` alone on the last line says that the command's exit code is N; without it the code is 0.
  *
  * HTML comments tell the runner more: `<!-- setup: registry busybox -->` for the document, see docs-session.ts;
  * `<!-- terminal -->` before a block that is run on a terminal, where lines that start with "# " are typed into a shell
@@ -50,8 +50,8 @@ function parseBlock(lines: readonly string[], firstLine: number, terminal: boole
   let open: OpenStep | undefined;
   let continues = false;
   for (const [index, line] of lines.entries()) {
-    if (continues && open !== undefined) {
-      open.command += `\n${line}`;
+    if (open !== undefined && (continues || (line.startsWith("> ") && open.expected.length === 0))) {
+      open.command += `\n${line.replace(/^> /, "")}`;
     } else if (line.startsWith("$ ")) {
       if (open !== undefined) steps.push(closeStep(open, terminal));
       open = { command: line.slice(2), expected: [], line: firstLine + index, typed: [] };
@@ -105,17 +105,22 @@ export function readDocument(repository: string, path: string): DocumentScript {
   return parseDocument(path, readFileSync(join(repository, path), "utf8"));
 }
 
+/** Calls of a plan are numbered from the first, and how many there are depends on the kernel; so does what is aligned to them. */
+function comparable(line: string): string {
+  return line.replace(/#\d+/g, "#N").replace(/ +/g, " ").trim();
+}
+
 function linePattern(line: string): RegExp {
-  const literal = line.trimEnd().split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const literal = comparable(line).split("…").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   return new RegExp(`^${literal.join(".*")}$`);
 }
 
-/** Whether output is what a document says it is; blanks at the end of a line and empty lines at the end do not count. */
+/** Whether output is what a document says it is; empty lines at the end do not count. */
 export function matchesExpected(expected: readonly string[], output: string): boolean {
-  const actual = output.split("\n").map((line) => line.trimEnd());
+  const actual = output.split("\n").map(comparable);
   while (actual.at(-1) === "") actual.pop();
   const wanted = [...expected];
-  while (wanted.at(-1) === "") wanted.pop();
+  while (wanted.at(-1)?.trim() === "") wanted.pop();
   // reachable[i]: the lines of `wanted` looked at so far can be the first i lines of `actual`.
   let reachable = new Set([0]);
   for (const line of wanted) {

@@ -152,7 +152,8 @@ async function* receiveLayer({ content, client, reference, tell }: Receiver, lay
   } finally {
     if (!isWorthKeeping && !signal.aborted) ingest.restart();
   }
-  await ingest.commit();
+  // Not flushed: fdatasync(2) on ext4 would wait for the files that are just being unpacked, and the registry has it still.
+  await ingest.commit({ flush: false });
   tell({ id, status: "Download complete" });
 }
 

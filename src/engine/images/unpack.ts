@@ -94,7 +94,14 @@ async function makeLayer(content: ContentStore, layers: LayerStore, job: LayerJo
   }
   await using made = await layers.begin(digestHex(chainId));
   if (content.has(digest)) options.onStatus?.(descriptor, "Extracting");
-  await made.unpack(decompress(source()), { diffId, signal });
+  const wasThere = content.has(digest);
+  try {
+    await made.unpack(decompress(source()), { diffId, signal });
+  } catch (error) {
+    // A blob that a power cut has damaged must not be in the way of a good one.
+    if (wasThere && options.receive !== undefined && error instanceof SampanError && error.kind === "invalid") content.delete(digest);
+    throw error;
+  }
   if (!content.has(digest)) throw new SampanError("invalid", `Cannot unpack layer "${digest}": there is something after the end of its compressed data`, { code: "TRAILING_DATA" });
   await beneath;
   await layers.publish(made, chainId, below);

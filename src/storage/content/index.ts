@@ -13,7 +13,8 @@
  * Invariants: a file under blobs/ is whole, has the digest of its name, and is never written again. A reference appears
  * only after its blobs. One process receives a blob at a time; the others wait for it. No lock outlives its process.
  *
- * Durability: a blob is flushed (fdatasync) before it gets its name, so that a name never stands for lost bytes after a power cut.
+ * Durability: a blob is flushed (fdatasync) before it gets its name, so that a name never stands for lost bytes after a power cut. Layers that a
+ * registry sent are the exception: on ext4 each flush would wait for all that is being unpacked beside it.
  * The name itself is flushed with the next write of index.json. In between, a crash costs a download and nothing else.
  */
 export { openContentStore, type BlobInfo, type ContentStore } from "./store.ts";

@@ -20,8 +20,11 @@ export interface Ingest extends AsyncDisposable {
   restart(): void;
   /** The first `offset` bytes again: what a resumed layer's unpacking still has to see. */
   received(): AsyncIterable<Uint8Array>;
-  /** Checks size and digest and puts the blob in its place. A wrong digest throws `invalid` and leaves nothing to resume. */
-  commit(): Promise<void>;
+  /**
+   * Checks size and digest and puts the blob in its place. A wrong digest throws `invalid` and leaves nothing to resume. With `flush`
+   * false the bytes reach the disk when the kernel sees fit: for what can be had again, and is checked again when it is used.
+   */
+  commit(options?: { readonly flush?: boolean }): Promise<void>;
 }
 
 const READ_BYTES = 256 * 1024;
@@ -84,7 +87,7 @@ export async function startIngest(paths: StorePaths, digest: Digest, size: numbe
     async *received() {
       yield* stored(offset);
     },
-    async commit() {
+    async commit(options = {}) {
       if (offset !== size) throw new SampanError("invalid", `Cannot store blob "${digest}": it has ${offset} bytes, not ${size}`, { code: "SIZE_INVALID" });
       const actual = finishDigest(hash, algorithm);
       if (actual !== digest) {
@@ -92,7 +95,7 @@ export async function startIngest(paths: StorePaths, digest: Digest, size: numbe
         close();
         throw new SampanError("invalid", `Cannot store blob "${digest}": its content has the digest ${actual}`, { code: "DIGEST_INVALID" });
       }
-      await flush(fd);
+      if (options.flush !== false) await flush(fd);
       renameSync(path, paths.blob(digest));
       close();
     },

@@ -26,6 +26,7 @@ export interface ErrorOptionsWithFacts {
   readonly cause?: unknown;
 }
 
+/** What could not be done and why, in a sentence; what a program may want to know of it is in its fields. */
 export class SampanError extends Error {
   override readonly name = "SampanError";
   readonly kind: ErrorKind;

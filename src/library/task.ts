@@ -4,7 +4,7 @@ import type { Progress } from "../engine/index.ts";
  * Something that takes its time: await it for its result, or read its progress first. Reading is not needed for it to go on, and
  * leaving the loop does not stop it; an AbortSignal does.
  *
- * ```ts
+ * ```ts no-run
  * const pull = engine.images.pull("alpine:3");
  * for await (const { id, status, currentBytes, totalBytes } of pull) console.log(id, status, currentBytes, totalBytes);
  * const [image] = await pull;

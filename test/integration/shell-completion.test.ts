@@ -47,16 +47,16 @@ describe("bash", () => {
 
   test("commands and groups", () => {
     expect(complete("sampan ru")).toEqual(["run"]);
-    expect(complete("sampan ")).toEqual(expect.arrayContaining(["run", "network", "ps", "completion"]));
+    expect(complete("sampan ")).toEqual(expect.arrayContaining<string>(["run", "network", "ps", "completion"]) as string[]);
     expect(complete("sampan ")).not.toContain("finish");
-    expect(complete("sampan network ")).toEqual(expect.arrayContaining(["connect", "create", "ls"]));
+    expect(complete("sampan network ")).toEqual(expect.arrayContaining<string>(["connect", "create", "ls"]) as string[]);
     expect(complete("sampan network cre")).toEqual(["create"]);
     expect(complete("sampan --ro")).toEqual(["--root"]);
     expect(complete("sampan --root /x ru")).toEqual(["run"]);
   });
 
   test("flags, and none after the image", () => {
-    expect(complete("sampan run --net")).toEqual(expect.arrayContaining(["--network"]));
+    expect(complete("sampan run --net")).toEqual(expect.arrayContaining<string>(["--network"]) as string[]);
     expect(complete("sampan run --rm --priv")).toEqual(["--privileged"]);
     expect(complete("sampan container run --priv")).toEqual(["--privileged"]);
     expect(complete("sampan run host --priv")).toEqual(["(files)"]);
@@ -118,7 +118,7 @@ describe("fish", () => {
 
 test("man pages: one a command, every flag in it, and groff has nothing to complain about", async () => {
   const pages = await manPages();
-  expect([...pages.keys()]).toEqual(expect.arrayContaining(["sampan.1", "sampan-run.1", "sampan-network-create.1", "sampan-container-run.1"]));
+  expect([...pages.keys()]).toEqual(expect.arrayContaining<string>(["sampan.1", "sampan-run.1", "sampan-network-create.1", "sampan-container-run.1"]) as string[]);
   expect(pages.has("sampan-system-finish.1")).toBe(false);
   for (const [name, text] of pages) {
     if (text.startsWith(".so ")) {

@@ -183,9 +183,9 @@ describe("cancelling", () => {
 
 describe("output as it comes", () => {
   test("comes before the program ends, and the result after it", async () => {
-    const program = engine.containers.stream(sh("echo one; read x; echo got $x >&2; exit 4", { stdin: (async function* () { await seen; yield "go\n"; })() }));
     let tell = (): void => undefined;
     const seen = new Promise<void>((resolve) => { tell = resolve; });
+    const program = engine.containers.stream(sh("echo one; read x; echo got $x >&2; exit 4", { stdin: (async function* () { await seen; yield "go\n"; })() }));
     const pieces: string[] = [];
     for await (const { stream, text } of program) {
       pieces.push(`${stream} ${text}`);

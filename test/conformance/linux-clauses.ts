@@ -11,7 +11,8 @@ const linux = (config: Config): Record<string, unknown> => config.linux;
 
 /** A process in new namespaces of its own, for as long as `work` takes. */
 async function withNamespaces<T>(flags: string[], work: (pid: number) => Promise<T>): Promise<T> {
-  const child = spawn("unshare", [...flags, "sh", "-c", "echo ready; exec sleep 60"], { stdio: ["ignore", "pipe", "inherit"] });
+  // With --fork the program is a child of unshare(1), and would outlive it.
+  const child = spawn("unshare", [...flags, ...(flags.includes("--fork") ? ["--kill-child"] : []), "sh", "-c", "echo ready; exec sleep 60"], { stdio: ["ignore", "pipe", "inherit"] });
   try {
     await once(child.stdout, "data");
     return await work(child.pid ?? 0);

@@ -73,6 +73,8 @@ test("-t gives it a terminal of the container's own, of the caller's size, with 
   pty.send("sleep 100\n");
   await waitFor("sleep", async () => (await sandbox.ok(["top", "web"])).includes("sleep 100"));
   pty.send("\u0003");
+  // What is typed together with Ctrl-C may be thrown away with it: the shell answers first.
+  await waitFor("the shell again", async () => { pty.send("echo ba''ck\n"); return pty.output.includes("back"); });
   pty.send("exit 5\n");
   expect((await pty.exited).exitCode).toBe(5);
 });

@@ -64,7 +64,7 @@ async function remove(context: EngineContext, record: ContainerRecord, volumes: 
       timeNs: nowNs(), actions: [...(live.process === undefined ? [] : ["kill", "die"]), "destroy"],
       ...(live.process === undefined ? {} : { attributes: { exitCode: "137", signal: String(SIGKILL) } }),
     });
-    left();
+    await left();
     appendUnmounts(context, id, mounted);
     removeAnonymousVolumes(context, orphaned);
   } catch (error) {

@@ -35,7 +35,7 @@ function entryFor(): string {
   return join(dist, "entry.ts");
 }
 const entry = entryFor();
-execFileSync(bun, ["build", "--compile", "--bytecode", "--format=cjs", "--minify-syntax", "--minify-whitespace", "--sourcemap=none", ...startUp, ...define, ...target, "--outfile", `${executable}.new`, entry], { stdio: ["ignore", "ignore", "inherit"] });
+execFileSync(bun, ["build", "--compile", "--bytecode", "--format=esm", "--splitting", "--minify-syntax", "--minify-whitespace", "--sourcemap=none", ...startUp, ...define, ...target, "--outfile", `${executable}.new`, entry], { stdio: ["ignore", "ignore", "inherit"] });
 renameSync(`${executable}.new`, executable);
 if (entry.startsWith(dist)) rmSync(entry);
 rmSync(join(dist, "sampan-oci"), { force: true });

@@ -191,7 +191,10 @@ describe("images that others read and write", () => {
     const { image: other } = await stored();
     const images = [{ image, names: ["localhost/one:1", "localhost/one:2"] }, { image: other, names: ["localhost/two:1"] }];
     const archive = await collect(writeArchive(images, "docker", tarFormat), `${dir}/many.tar`);
-    const podman = ["podman", "--root", fresh("podman"), "--runroot", fresh("podman-run"), "--storage-driver", "vfs"];
+    const runRoot = mkdtempSync("/tmp/podman-"); // Podman takes no longer one than 50 characters
+    using cleanUp = new DisposableStack();
+    cleanUp.defer(() => { removeTree(runRoot); });
+    const podman = ["podman", "--root", fresh("podman"), "--runroot", runRoot, "--storage-driver", "vfs"];
     await runOk([...podman, "load", "-i", archive], { timeoutMs: 60_000 });
     const listed = await runOk([...podman, "images", "--no-trunc", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"]);
     for (const name of ["one:1", "one:2"]) expect(listed).toContain(`localhost/${name} ${image.config.imageId}`);

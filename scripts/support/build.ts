@@ -3,8 +3,8 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { runStep } from "./process.ts";
 
-const SOURCES = ["src", "bin", "native", "scripts/build.ts", "package.json", "package-lock.json", "tsconfig.json"];
-const PRODUCTS = ["dist/sampan", "dist/keel"];
+const SOURCES = ["src", "bin", "native", "scripts/build.ts", "scripts/build-library.ts", "package.json", "package-lock.json", "tsconfig.json"];
+const PRODUCTS = ["dist/sampan", "dist/keel", "dist/lib/index.js"];
 
 function newestMs(path: string): number {
   if (!existsSync(path)) return 0;

@@ -13,9 +13,7 @@ const WAIT_MS = 60_000;
 export async function withLock<T>(path: string, work: () => Promise<T>): Promise<T> {
   const connection = connect(path, "create");
   try {
-    // Nothing is ever written, so there is nothing to roll back from.
-    connection.exec("PRAGMA journal_mode=OFF");
-    // Not SQLite's own waiting, which would stop this process, and with it the holder if that is in it too.
+    // First of all: SQLite's own waiting would stop this process, and with it the holder if that is in it too.
     connection.exec("PRAGMA busy_timeout=0");
     const until = performance.now() + WAIT_MS;
     while (!begin(connection)) {
@@ -30,6 +28,8 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
 
 function begin(connection: { exec(sql: string): void }): boolean {
   try {
+    // Nothing is ever written, so there is nothing to roll back from. This reads the file, and so is refused while another has it.
+    connection.exec("PRAGMA journal_mode=OFF");
     connection.exec("BEGIN EXCLUSIVE");
     return true;
   } catch (error) {

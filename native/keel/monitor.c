@@ -318,8 +318,8 @@ static int read_output(int stream) {
 static long start_program(const char *path, char **argv, char **envp, int in, int output, int plan_fd) {
   long pid = fork_();
   if (pid != 0) return pid;
-  u64 none = 0;
-  SYS(__NR_setsid, 0);
+  u64 none = 0; /* hooks and probes end with who waits for them (PR_SET_PDEATHSIG) */
+  SYS(__NR_setsid, 0), SYS(__NR_prctl, 1, plan_fd >= 0 || output == -2 ? SIGKILL_ : 0, 0, 0, 0);
   long null = SYS(__NR_openat, AT_FDCWD_, "/dev/null", O_RDWR_ | O_CLOEXEC_, 0);
   SYS(__NR_dup3, in < 0 ? null : in, 0, 0);
   for (int i = 1; i < 3 && output != -2; i++) SYS(__NR_dup3, output < 0 ? null : output, i, 0);

@@ -23,15 +23,7 @@ export function addMasks(context: Context, root: Fd, hostNull: Fd | undefined): 
     });
   }
   if (masked.length === 0 || hostNull === undefined) return;
-  const empty = newFilesystem(line, "tmpfs", [["size", "0"], ["nr_inodes", "1"]], C.MOUNT_ATTR_RDONLY | C.MOUNT_ATTR_NOSUID | C.MOUNT_ATTR_NODEV | C.MOUNT_ATTR_NOEXEC, {
-    what: `make the cover of masked directories ${context.where}`, why: "an empty directory that covers others", source: "tmpfs",
-  });
-  // Before Linux 6.15 only a mount that is attached can be copied; over the run directory nobody else will ever see it.
-  const hidden = context.launch.mountPoint.replace(/\/[^/]+$/, "") || "/";
-  const aside = line.call("openat", [C.AT_FDCWD, hidden, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], {
-    what: `open "${hidden}" ${context.where}`, why: "a place on the side of the old root, which goes away with it",
-  });
-  attach(line, empty, aside, `make the cover of masked directories ${context.where}`);
+  const attributes = C.MOUNT_ATTR_RDONLY | C.MOUNT_ATTR_NOSUID | C.MOUNT_ATTR_NODEV | C.MOUNT_ATTR_NOEXEC;
   for (const path of masked) {
     const what = `mask "${path}" ${context.where}`;
     const target = openInRoot(line, root, path, { what, why: "if this kernel has it", tolerate: ["ENOENT", "ENOTDIR"] });
@@ -41,8 +33,8 @@ export function addMasks(context: Context, root: Fd, hostNull: Fd | undefined): 
         what, why: "a file is covered by /dev/null; a directory refuses that (ENOTDIR)", tolerate: ["ENOTDIR", "EINVAL"],
       });
       line.unless({ of: covered, is: "ok" }, () => {
-        const directory = cloneTree(line, empty, "", false, { what, why: "the empty directory once more" });
-        attach(line, directory, target, what);
+        // One for each: before Linux 6.15 a mount that is not attached cannot be copied.
+        attach(line, newFilesystem(line, "tmpfs", [], attributes, { what, why: "an empty directory, read-only" }), target, what);
       });
     });
   }

@@ -62,6 +62,9 @@ export function compileCreate(launch: OciLaunch): Plan {
   const foreign = namespaces.has("user") || namespaces.get("mount") !== undefined;
 
   const base: Context = { launch, config, host: launch.host, plan, outer, inner, where };
+  outer.stage("start");
+  if (launch.monitor === undefined)
+    outer.call("prctl", [C.PR_SET_PDEATHSIG, C.SIGKILL, 0, 0, 0], { what: `tie the creation to its creator ${where}`, why: "a creation that nobody waits for any more ends, and its hooks with it" });
   const cgroup = launch.cgroup ? addCgroup(outer, launch.cgroup, where) : { tasks: [], directory: undefined };
   outer.stage("host trees");
   const context: Context = foreign ? { ...base, trees: takeHostTrees(base, outer) } : base;

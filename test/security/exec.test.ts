@@ -21,7 +21,7 @@ const sh = (script: string): Promise<string> => sandbox.ok(["exec", "evil", "sh"
 const digest = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
 
 test("CVE-2019-5736: the executor cannot be written through /proc/PID/exe while it enters", async () => {
-  const executors = [KEEL, SAMPAN, ...readdirSync(sandbox.state).filter((name) => name.startsWith("keel-")).map((name) => join(sandbox.state, name))];
+  const executors = [KEEL, SAMPAN, ...readdirSync(sandbox.root).filter((name) => name.startsWith("keel-")).map((name) => join(sandbox.root, name))];
   const before = executors.map(digest);
   await sh("printf '#!/proc/self/exe\\n' > /bin/trap; chmod 755 /bin/trap");
   await sandbox.ok(["exec", "-d", "evil", "sh", "-c", "while :; do for p in /proc/[0-9]*; do echo owned > $p/exe; cat $p/exe > /copy; done 2>/dev/null; done"]);

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { messageOf } from "../../base/errors.ts";
 import { capabilityName } from "../../linux/capabilities.ts";
 import type { HostCheck } from "../api.ts";
+import { findKeel } from "../executor.ts";
 import type { EngineContext } from "../context.ts";
 import { findTool, runTool } from "../host-tool.ts";
 import { readIfThere } from "../processes.ts";
@@ -18,7 +19,7 @@ const OLDEST_KERNEL = [5, 12] as const;
  */
 export async function checkHost(context: EngineContext): Promise<readonly HostCheck[]> {
   const isRoot = process.geteuid?.() === 0;
-  const trials = isRoot ? await withScratch(context, (scratch) => tryHost(context.keel, scratch)) : undefined;
+  const trials = isRoot ? await withScratch(context, (scratch) => tryHost(findKeel(scratch), scratch)) : undefined;
   return [
     kernelCheck(context.kernelVersion),
     architectureCheck(),

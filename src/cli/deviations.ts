@@ -149,7 +149,6 @@ export const ABSENT_COMMANDS: Readonly<Record<string, string>> = {
   build: "build with `buildah` or `docker build`, and bring the result in with `sampan load` or a registry",
   "image build": "as `build`",
   builder: "as `build`",
-  completion: "not a command",
   config: "Swarm",
   context: "there is one engine, this machine's",
   manifest: "`skopeo` and `buildah` make indexes of images",

@@ -17,8 +17,8 @@ const TEST_TIMEOUT_MS = 60_000;
 /** How long a monitor or a daemon that is about to end may take after the file has. */
 const PROCESS_GRACE_MS = 3_000;
 
-/** Variables that would point a tool at the caller's own engine, registry login or configuration. */
-const NOT_INHERITED = /^(SAMPAN_|DOCKER_|CONTAINER|REGISTRY_|BUILDAH_|STORAGE_|XDG_|NOTIFY_SOCKET|LISTEN_)/;
+/** Variables that would point a tool at the caller's own engine, registry login or configuration. How long to fuzz is for us. */
+const NOT_INHERITED = /^(SAMPAN_(?!FUZZ_)|DOCKER_|CONTAINER|REGISTRY_|BUILDAH_|STORAGE_|XDG_|NOTIFY_SOCKET|LISTEN_)/;
 
 interface Place {
   directory: string;

@@ -147,4 +147,5 @@ test("check-host notices what is forbidden: capabilities, namespaces, a filesyst
   const plain = await run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", user, "check-host"], { env: { SAMPAN_ROOT: "/var/lib/nothing-of-ours", SAMPAN_STATE: "/run/nothing-of-ours" } });
   expect([plain.exitCode, plain.stderr]).toEqual([1, ""]);
   expect(plain.stdout).toMatch(/missing +root +not root: what only root may do was not tried\n +→ Run it with sudo/);
+  expect(readdirSync("/sys/class/net").filter((name) => name.startsWith("check"))).toEqual([]);
 }, 30_000);

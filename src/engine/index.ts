@@ -7,7 +7,7 @@
  * Invariants: decide, then record, then make; a resource that is not recorded is not made. A pid is trusted only with
  * its start time and boot. Everything after a container's end can be done twice and by anybody.
  */
-import type { Engine, Images, OpenOptions } from "./api.ts";
+import type { Engine, OpenOptions } from "./api.ts";
 import { containersApi } from "./containers/api.ts";
 import { systemApi } from "./system/api.ts";
 import { networksApi } from "./network/api.ts";
@@ -24,14 +24,14 @@ export { emptyRunRequest } from "./request.ts";
 /** Opens the engine on a store and a run state. Nothing is read or made before the first use. Dispose of it at the end. */
 export async function openEngine(options: OpenOptions): Promise<Engine> {
   const context = new EngineContext({ ...options, command: engineCommand() });
-  const engine = {
+  const images = imagesApi(context);
+  return {
     containers: containersApi(context),
-    images: imagesApi(context),
+    images,
     registries: registriesApi(),
     networks: networksApi(context),
     volumes: volumesApi(context),
-    system: systemApi(context, (): Pick<Images, "list"> | undefined => (engine as Partial<Engine>).images),
+    system: systemApi(context, () => images),
     [Symbol.asyncDispose]: async (): Promise<void> => { context[Symbol.dispose](); },
   };
-  return engine as unknown as Engine;
 }

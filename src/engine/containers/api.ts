@@ -3,7 +3,7 @@ import type { Containers } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 
 /** The engine's `containers`: each use case is a file of its own, loaded when it is first asked for. */
-export function containersApi(context: EngineContext): Partial<Containers> & Pick<Containers, "run"> {
+export function containersApi(context: EngineContext): Containers {
   return {
     async run(request, options) {
       const { runContainer } = await import("./run.ts");

@@ -2,7 +2,7 @@ import { rmSync } from "node:fs";
 import { SampanError, messageOf } from "../../base/errors.ts";
 import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
 import type { ContainerFields, ContainerRecord, ContainerStatus } from "../../storage/state/index.ts";
-import type { AttachOptions, Cancellable, Containers, SessionResult } from "../api.ts";
+import type { AttachOptions, Cancellable, SessionResult } from "../api.ts";
 import type { ContainerId, EngineContext } from "../context.ts";
 import { requireRoot } from "../context.ts";
 import { containerPaths } from "../paths.ts";
@@ -102,10 +102,8 @@ export async function startAttached(context: EngineContext, name: string, option
   requireRoot();
   const begun = await takeForStart(context, name);
   if (begun === undefined) {
-    const { containersApi } = await import("./api.ts");
-    const api: Partial<Containers> = containersApi(context);
-    if (api.attach === undefined) throw new SampanError("unsupported", "cannot attach to a running container");
-    return api.attach(name, options);
+    const { attachToContainer } = await import("./attach.ts");
+    return attachToContainer(context, name, options);
   }
   const { record, stored, cgroup, network } = begun;
   const { exitCode, signal, detached } = await launchForStart(context, record, stored, cgroup, {

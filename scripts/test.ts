@@ -7,7 +7,7 @@
  * one line "N passed, N failed". SAMPAN_TEST_SHARED_MACHINE=1 is for a machine on which others work at the
  * same time: mounts, links and groups that appear meanwhile are then not held against a file.
  */
-import { chmodSync, mkdtempSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -58,6 +58,14 @@ if (isBuildStale(repository)) {
 // Short, and open to the users of a user namespace.
 const runDirectory = mkdtempSync(join(tmpdir(), "st-"));
 chmodSync(runDirectory, 0o711);
+// A container's first network turns forwarding on, and says so: the same on every machine, and afterwards as it was.
+const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
+const forwarding = readFileSync(FORWARDING, "utf8");
+writeFileSync(FORWARDING, "1");
+process.on("exit", () => {
+  writeFileSync(FORWARDING, forwarding);
+});
+
 const subreaper = becomeSubreaper(isAwaited);
 endSessionsOnSignal(() => {
   subreaper.collect().forEach(({ pid }) => { killIfThere(pid); });

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { REPOSITORY, SAMPAN } from "./support/index.ts";
 import { nodeForTests } from "./support/node.ts";
+import { removeNetworking } from "./support/sandbox.ts";
 
 const OUTPUT: Readonly<Record<string, string>> = {
   "run.ts": `exit code 3, stdout "hello from inside\\n", stderr "some input\\n"
@@ -35,10 +36,11 @@ beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "examples-"));
   env = { ...process.env, SAMPAN_ROOT: join(directory, "root"), SAMPAN_STATE: join(directory, "state"), NO_COLOR: "1", FORCE_COLOR: undefined };
 });
-afterEach(() => {
+afterEach(async () => {
   const left = spawnSync(SAMPAN, ["ps", "-aq"], { env, encoding: "utf8" }).stdout.split("\n").filter((id) => id !== "");
   if (left.length > 0) spawnSync(SAMPAN, ["rm", "-f", ...left], { env });
   spawnSync(SAMPAN, ["network", "prune", "-f"], { env });
+  await removeNetworking({ root: join(directory, "root"), state: join(directory, "state") });
   rmSync(directory, { recursive: true, force: true });
   expect(left).toEqual([]);
 });

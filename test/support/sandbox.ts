@@ -105,7 +105,7 @@ export function createSandbox(options: SandboxOptions = {}): Sandbox {
 }
 
 /** A network outlives its containers, as it should: bridges that the sandbox made on the machine, and its table, go with it. */
-async function removeNetworking({ root, state }: SandboxDirs): Promise<void> {
+export async function removeNetworking({ root, state }: { readonly root: string; readonly state: string }): Promise<void> {
   const made = join(state, "networks");
   if (!existsSync(made)) return;
   for (const bridge of readdirSync(made)) if (existsSync(`/sys/class/net/${bridge}`)) await runOk(["ip", "link", "del", bridge]);

@@ -40,7 +40,7 @@ function removeStrays(context: EngineContext, parent: string): void {
 /** Plans, reports, FIFOs and texts for the packet filter exist for a moment, under the pid of their maker. */
 function removeScratch(state: string): void {
   for (const name of namesIn(state)) {
-    const pid = /^(?:plan|session|filter)\.(\d+)\./.exec(name)?.[1];
+    const pid = /^(?:plan|session|tool)\.(\d+)\./.exec(name)?.[1];
     if (pid === undefined || isThere(`/proc/${pid}`)) continue;
     try {
       unlinkSync(`${state}/${name}`);

@@ -26,6 +26,9 @@ const SHARED_PLACES = ["/run/sampan", "/var/lib/sampan", "/run/netns", "/dev/shm
 /** cgroups of ours and of the engines that tests start beside us; a session's own groups come and go. */
 const CGROUP_OF_A_TEST = /\/(sampan|docker|libpod|buildah|podman)[^/]*/;
 
+/** The group that holds all containers' groups stays, as /docker does: another container may be about to be put in it. */
+const SHARED_GROUP = /^\/sys\/fs\/cgroup(\/[^/]+)?\/sampan$/;
+
 /** Our own processes, by the name of their executable. */
 const PROCESS_OF_OURS = /^(sampan|keel)/;
 
@@ -81,7 +84,7 @@ function listCgroups(): string[] {
     for (const entry of readOrUndefined(() => readdirSync(path, { withFileTypes: true })) ?? []) {
       if (!entry.isDirectory()) continue;
       const child = join(path, entry.name);
-      if (CGROUP_OF_A_TEST.test(child)) found.push(child);
+      if (CGROUP_OF_A_TEST.test(child) && !SHARED_GROUP.test(child)) found.push(child);
       walk(child);
     }
   };

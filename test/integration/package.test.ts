@@ -7,7 +7,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, stat
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { version } from "../../src/cli/version.ts";
-import { REPOSITORY } from "../support/index.ts";
+import { REPOSITORY, removeNetworking } from "../support/index.ts";
 import { nodeForTests } from "../support/node.ts";
 
 const BUN = process.execPath;
@@ -35,7 +35,10 @@ function ok(command: readonly string[], options: Parameters<typeof run>[1] = {})
 }
 
 /** An engine of its own for each that is tested. */
+const engines: { readonly root: string; readonly state: string }[] = [];
+
 function ownEngine(name: string): { SAMPAN_ROOT: string; SAMPAN_STATE: string; PATH: string } {
+  engines.push({ root: join(directory, `${name}-root`), state: join(directory, `${name}-state`) });
   return { SAMPAN_ROOT: join(directory, `${name}-root`), SAMPAN_STATE: join(directory, `${name}-state`), PATH: "/usr/sbin:/usr/bin:/sbin:/bin" };
 }
 
@@ -50,7 +53,8 @@ beforeAll(() => {
   ok(["npm", "install", "--offline", "--no-audit", "--no-fund", "--cache", join(directory, "empty-cache"), ...tarballs], { cwd: project });
 }, 300_000);
 
-afterAll(() => {
+afterAll(async () => {
+  for (const engine of engines) await removeNetworking(engine);
   rmSync(directory, { recursive: true, force: true });
 });
 

@@ -35,6 +35,7 @@ export const TOOL_PACKAGES: readonly ToolPackage[] = [
   { tool: "curl", package: "curl" },
   { tool: "nc", package: "netcat-openbsd" },
   { tool: "jq", package: "jq" },
+  { tool: "htpasswd", package: "apache2-utils" },
   { tool: "zsh", package: "zsh" },
   { tool: "fish", package: "fish" },
   { tool: "groff", package: "groff-base" },

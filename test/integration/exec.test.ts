@@ -70,8 +70,8 @@ test("-t gives it a terminal of the container's own, of the caller's size, with 
   await pty.expect("xterm");
   pty.resize(20, 50);
   await waitFor("the new size", async () => { pty.send("stty size\n"); return pty.output.includes("20 50"); });
-  pty.send("sleep 100\n");
-  await waitFor("sleep", async () => (await sandbox.ok(["top", "web"])).includes("sleep 100"));
+  pty.send("sleep 4321\n");
+  await waitFor("sleep", async () => (await sandbox.ok(["top", "web"])).includes("sleep 4321"));
   pty.send("\u0003");
   // What is typed together with Ctrl-C may be thrown away with it: the shell answers first.
   await waitFor("the shell again", async () => { pty.send("echo ba''ck\n"); return pty.output.includes("back"); });

@@ -5,7 +5,7 @@
  * the test's directory; cgroup_manager cgroupfs (no systemd), events to nowhere; default_ulimits no higher than
  * the caller's hard limits (podman's own default of 1048576 makes every run fail with EPERM where the limit is lower);
  * each call in a private mount namespace (hybrid.ts). Containers started with -d live on in theirs, and later calls
- * still find them. tmp_dir has a short path of its own: below it lies socket/<64 digits>/attach, and where that is over the 107
+ * still find them. Its locks are files of its own, not one piece of shared memory for the machine. tmp_dir has a short path of its own: below it lies socket/<64 digits>/attach, and where that is over the 107
  * bytes of a unix socket's path, podman says nothing and waits 20 s. /libpod_parent in every cgroup hierarchy is left by podman and removed at the end.
  */
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
@@ -51,6 +51,7 @@ network_config_dir = "${join(dir, "networks")}"
 cgroup_manager = "cgroupfs"
 events_logger = "none"
 tmp_dir = "${short}"
+lock_type = "file"
 ${engineLines.join("\n")}
 `,
   );

@@ -1,4 +1,4 @@
-// timeout: 240 s
+// timeout: 600 s
 /**
  * Every command in README.md and docs/ is run, in the order of its document, and its output compared. How documents
  * are marked: test/support/docs.ts. To see what a document's commands print now: `bun scripts/docs.ts run FILE`.
@@ -27,7 +27,7 @@ for (const path of findDocuments(REPOSITORY)) {
       if (problem !== undefined) wrong.push(`${path}:${step.line}: $ ${step.command}\n${problem}\nwhere it says:\n${step.expected.join("\n")}`);
     });
     expect(wrong.join("\n\n")).toBe("");
-  }, 60_000);
+  }, 120_000);
 }
 
 test("links between pages lead somewhere", () => {

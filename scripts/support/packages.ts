@@ -36,6 +36,8 @@ export const TOOL_PACKAGES: readonly ToolPackage[] = [
   { tool: "nc", package: "netcat-openbsd" },
   { tool: "jq", package: "jq" },
   { tool: "htpasswd", package: "apache2-utils" },
+  { tool: "openssl", package: "openssl" },
+  { tool: "setcap", package: "libcap2-bin" },
   { tool: "zsh", package: "zsh" },
   { tool: "fish", package: "fish" },
   { tool: "groff", package: "groff-base" },

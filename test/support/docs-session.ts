@@ -75,17 +75,19 @@ function openShell(env: Record<string, string>, cwd: string): Shell {
 
 /** A prompt of a shell: "# " or "$ ", at the end of what was shown. */
 const PROMPT = /[#$] (?:\u001b\[6n)?$/;
+/** The first npx in a clone puts the package into npm's cache, which on a busy machine takes its time. */
+const PATIENCE_MS = 60_000;
 
 async function runOnTerminal(step: Step, env: Record<string, string>, cwd: string): Promise<StepResult> {
   await using pty = await openPty(["bash", "--norc", "--noprofile", "-c", step.command], { env: { ...env, PS1: "# " }, cwd, cols: 200 });
   let problem: string | undefined;
   for (const { text, expected } of step.typed) {
-    await pty.expect(PROMPT);
+    await pty.expect(PROMPT, PATIENCE_MS);
     const before = pty.output.length;
     pty.send(`${text}\n`);
     await pty.expect("\r\n");
     if (text === "exit") break;
-    await pty.expect(PROMPT);
+    await pty.expect(PROMPT, PATIENCE_MS);
     const shown = pty.output.slice(before).replaceAll("\r", "").split("\n").slice(1, -1).join("\n");
     if (!matchesExpected(expected, shown)) problem ??= `"${text}" typed in it printed:\n${shown}`;
     pty.send("\n"); // The prompt was taken; ask for another.

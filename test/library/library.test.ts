@@ -10,7 +10,9 @@ let directory = "";
 let engine: Engine;
 const host = (command: readonly string[], more: Partial<RunOptions> = {}): RunOptions => ({ image: "host", command, network: "none", ...more });
 const sh = (script: string, more: Partial<RunOptions> = {}): RunOptions => host(["sh", "-c", script], more);
-const sleeper: ContainerOptions = { image: "host", command: ["sleep", "300"], network: "none" };
+/** Seconds that nobody else on this machine sleeps: the process that has them as its argument is ours. */
+const NAP = String(1_000_000 + process.pid);
+const sleeper: ContainerOptions = { image: "host", command: ["sleep", NAP], network: "none" };
 
 async function failureOf(promise: PromiseLike<unknown>): Promise<SampanError> {
   try {
@@ -66,7 +68,7 @@ describe("run", () => {
     await victim.exec(["sh", "-c", "kill -USR1 $(pgrep -f 'sleep 306')"]);
     expect(await running).toMatchObject({ exitCode: 138, signal: "SIGUSR1" });
     expect((await victim.inspect()).State.Pid).toBe(pid);
-    const self = await engine.containers.start(sh("exec sleep 300"));
+    const self = await engine.containers.start(sh(`exec sleep ${NAP}`));
     const waiting = self.wait();
     await self.kill("SIGKILL");
     expect((await waiting).exitCode).toBe(137);
@@ -174,7 +176,7 @@ describe("cancelling", () => {
     const programs = async (): Promise<string[]> => (await container.top(["-o", "pid,args"])).processes.map((row) => row.at(-1) ?? "");
     for (const afterMs of [1, 5, 15, 100]) {
       expect(await failureOf(container.exec(["sleep", "304"], { signal: AbortSignal.timeout(afterMs) }))).toMatchObject({ kind: "cancelled" });
-      expect(await programs()).toEqual(["sleep 300"]);
+      expect(await programs()).toEqual([`sleep ${NAP}`]);
     }
     expect(await failureOf(container.exec(["sleep", "304"], { timeoutMs: 100 }))).toMatchObject({ code: "ETIMEDOUT" });
     expect((await container.exec(["echo", "lives"])).stdout).toBe("lives\n");
@@ -239,7 +241,7 @@ describe("lifecycle", () => {
     expect((await stopped.inspect()).State.Running).toBe(false);
     expect(await failureOf(engine.containers.running("alive"))).toMatchObject({ kind: "wrong-state" });
     await (await stopped.start()).remove();
-    await nothingLeft("300");
+    await nothingLeft(NAP);
   });
 
   test("await using removes it, whatever became of it", async () => {

@@ -41,6 +41,8 @@ export const TOOL_PACKAGES: readonly ToolPackage[] = [
   { tool: "zsh", package: "zsh" },
   { tool: "fish", package: "fish" },
   { tool: "groff", package: "groff-base" },
+  // Its pages themselves may be left out on purpose (dpkg's path-exclude), as on Debian's slim images.
+  { tool: "/var/lib/dpkg/info/manpages-dev.list", package: "manpages-dev" },
   { tool: "mmdebstrap", package: "mmdebstrap" },
   { tool: "crun", package: "crun" },
   { tool: "runc", package: "runc" },

@@ -74,13 +74,24 @@ describe("processes (experiment 3)", () => {
 describe("CPU (experiments 2 and 5)", () => {
   const share = async (cpus: string, seconds = 3): Promise<number> => cpuSeconds((await limited([`--cpus=${cpus}`], ["/probe", "spin", String(seconds)])).stdout) / seconds;
 
+  /** What else runs on the machine takes CPU away and gives none: measured again, twice at most, while it is less than `least`. */
+  const undisturbed = async (least: number, measure: () => Promise<number>): Promise<number> => {
+    for (let more = 2; ; more -= 1) {
+      const part = await measure();
+      if (part >= least || more === 0) return part;
+    }
+  };
+
   test("--cpus=0.2 with one busy loop, and with two, one of them by exec", async () => {
-    expect(await share("0.2")).toBeWithin(0.17, 0.23);
+    expect(await undisturbed(0.17, () => share("0.2"))).toBeWithin(0.17, 0.23);
     await sandbox.ok(words(["-d", "--name", "busy", "--cpus=0.2"], ["sleep", "60"]));
-    const loops = await Promise.all([1, 2].map(() => sandbox.ok(["exec", "busy", "/probe", "spin", "3"])));
-    expect(loops.map(cpuSeconds).reduce((sum, value) => sum + value, 0) / 3).toBeWithin(0.17, 0.235);
+    const both = await undisturbed(0.17, async () => {
+      const loops = await Promise.all([1, 2].map(() => sandbox.ok(["exec", "busy", "/probe", "spin", "3"])));
+      return loops.map(cpuSeconds).reduce((sum, value) => sum + value, 0) / 3;
+    });
+    expect(both).toBeWithin(0.17, 0.235);
     await sandbox.ok(["rm", "-f", "busy"]);
-  }, 30_000);
+  }, 60_000);
 
   test("--cpus=0.04 is not unlimited", async () => expect(await share("0.04")).toBeWithin(0.02, 0.07), 20_000);
 

@@ -67,13 +67,14 @@ export function compile(launch: Launch): Plan {
   }
   enterRoot(context, root);
   inner.stage("identity");
-  addRlimits(inner, process, where);
   if (meeting.streams) {
     const stdin = meeting.streams.stdin?.read ?? inner.call("openat", [C.AT_FDCWD, "/dev/null", C.O_RDONLY | C.O_CLOEXEC, 0], { what: `open "/dev/null" ${where}`, why: "nobody types" });
     useStreams(inner, [stdin, meeting.streams.stdout.write, meeting.streams.stderr.write], process.user?.uid ?? 0, where);
   }
   enterDirectory(inner, process.cwd, where);
   if (meeting.release) awaitByte(inner, meeting.release.read, `start ${where}`, "until the monitor has the streams: no output is lost");
+  // The last thing but privileges: a low limit of descriptors is the program's, and not ours, which are many.
+  addRlimits(inner, process, where);
   addIdentity(inner, process, {
     where, seccomp: launch.seccomp, lastCapability: launch.host.lastCapability,
     beforeFilter: () => {

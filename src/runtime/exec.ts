@@ -93,11 +93,12 @@ export function compileExec(launch: ExecLaunch): Plan {
     useStreams(inner, [piped.stdin?.read ?? nothing, piped.stdout.write, piped.stderr.write], process.user?.uid ?? 0, where);
   }
   inner.stage("identity");
-  addRlimits(inner, process, where);
   inner.stage("directory");
   enterDirectory(inner, process.cwd, where);
   inner.stage("identity");
   if (release) awaitByte(inner, release.read, `start ${where}`, "until the monitor has the streams: no output is lost");
+  // The last thing but privileges: a low limit of descriptors is the program's, and not ours, which are many.
+  addRlimits(inner, process, where);
   addIdentity(inner, process, {
     where, seccomp: launch.seccomp, lastCapability: launch.host.lastCapability,
     beforeFilter: () => {

@@ -114,13 +114,14 @@ export function compileCreate(launch: OciLaunch): Plan {
   if (!program.terminal && uid !== 0)
     for (const stream of launch.ownStreams)
       inner.call("fchown", [stream, uid, 0xffffffff], { what: `connect stream ${stream} ${where}`, why: "so that the program can open /dev/stdout again", tolerate: ["EPERM", "EINVAL", "EROFS"] });
-  addRlimits(inner, program, where);
   addScheduling(inner, program, config.linux, where);
   enterDirectory(inner, program.cwd, where);
   if (meeting.release) awaitByte(inner, meeting.release.read, `start ${where}`, "until the terminal's master has arrived");
   const gate = (): void => {
     passGate(context, meeting, { ...hooks, status: "created" });
   };
+  // The last thing but privileges: a low limit of descriptors is the program's, and not ours, which are many.
+  addRlimits(inner, program, where);
   addIdentity(inner, program, {
     where, seccomp: launch.seccomp, lastCapability: launch.host.lastCapability,
     beforeFilter: () => {

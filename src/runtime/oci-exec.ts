@@ -96,10 +96,11 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
       inner.call("fchown", [stream, uid, 0xffffffff], { what: `connect stream ${stream} ${where}`, why: "so that the program can open /dev/stdout again", tolerate: ["EPERM", "EINVAL", "EROFS"] });
   }
   inner.stage("identity");
-  addRlimits(inner, process, where);
   addScheduling(inner, process, launch.linux?.personality ? { personality: launch.linux.personality } : undefined, where);
   enterDirectory(inner, process.cwd, where);
   if (release) awaitByte(inner, release.read, `start ${where}`, "until the terminal's master has arrived");
+  // The last thing but privileges: a low limit of descriptors is the program's, and not ours, which are many.
+  addRlimits(inner, process, where);
   addIdentity(inner, process, {
     where, seccomp: launch.seccomp, lastCapability: launch.host.lastCapability,
     beforeFilter: () => {

@@ -168,6 +168,8 @@ describe("environment and process", () => {
   test("--ulimit", async () => {
     const { rlimits } = await facts(["--ulimit", "nofile=100:200", "--ulimit", "core=0", "--ulimit", "stack=1048576"]);
     expect([rlimits["nofile"], rlimits["core"], rlimits["stack"]]).toEqual([[100, 200], [0, 0], [1048576, 1048576]]);
+    // Fewer descriptors than it takes to make a container.
+    expect(await inside(["--ulimit", "nofile=6"], ["sh", "-c", "ulimit -n"])).toBe("6");
   });
 
   test("--sysctl", async () => {

@@ -83,11 +83,18 @@ export interface EndpointDetails {
   IPv6Gateway: string;
   GlobalIPv6Address: string;
   GlobalIPv6PrefixLen: number;
+  DriverOpts: null;
   DNSNames: string[] | null;
 }
 
 export interface ContainerNetworkSettings {
   Bridge: string;
+  HairpinMode: boolean;
+  LinkLocalIPv6Address: string;
+  LinkLocalIPv6PrefixLen: number;
+  SecondaryIPAddresses: null;
+  SecondaryIPv6Addresses: null;
+  EndpointID: string;
   SandboxID: string;
   SandboxKey: string;
   /** "80/tcp" → where it is published; null where it is only exposed. */
@@ -130,6 +137,7 @@ export interface ContainerConfigDetails {
   Volumes: Record<string, Record<string, never>> | null;
   WorkingDir: string;
   Entrypoint: string[] | null;
+  OnBuild: null;
   Labels: Record<string, string>;
   StopSignal: string | undefined;
   StopTimeout: number | undefined;
@@ -181,11 +189,29 @@ export interface HostConfigDetails {
   MemoryReservation: number;
   MemorySwap: number;
   MemorySwappiness: number | null;
-  OomKillDisable: boolean | null;
+  OomKillDisable: boolean;
   PidsLimit: number | null;
-  Ulimits: { Name: string; Soft: number; Hard: number }[];
+  Ulimits: { Name: string; Soft: number; Hard: number }[] | null;
   Init: boolean | undefined;
   Mounts: unknown[] | undefined;
+  /** From here to IOMaximumBandwidth: Docker's alone, always as if nothing had been asked. */
+  Links: null;
+  ConsoleSize: number[];
+  Isolation: string;
+  BlkioWeightDevice: unknown[];
+  BlkioDeviceReadBps: null;
+  BlkioDeviceWriteBps: null;
+  BlkioDeviceReadIOps: null;
+  BlkioDeviceWriteIOps: null;
+  CpuRealtimePeriod: number;
+  CpuRealtimeRuntime: number;
+  DeviceRequests: null;
+  KernelMemory: number;
+  KernelMemoryTCP: number;
+  CpuCount: number;
+  CpuPercent: number;
+  IOMaximumIOps: number;
+  IOMaximumBandwidth: number;
   MaskedPaths: string[];
   ReadonlyPaths: string[];
 }

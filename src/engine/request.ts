@@ -14,6 +14,8 @@ export interface MountRequest {
   propagation?: string;
   /** Bind: make the host directory if it is missing (`-v` does, `--mount` does not). */
   createSource?: boolean;
+  /** The options of `-v` or `--tmpfs` as they were written ("ro,z"; "" for none), which `inspect` repeats; missing for `--mount`. */
+  shorthand?: string;
   /** Volume: do not copy the image's content into an empty volume. */
   nocopy?: boolean;
   /** A path beneath the volume's root. */

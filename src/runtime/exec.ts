@@ -92,7 +92,6 @@ export function compileExec(launch: ExecLaunch): Plan {
     inner.stage("streams");
     useStreams(inner, [piped.stdin?.read ?? nothing, piped.stdout.write, piped.stderr.write], process.user?.uid ?? 0, where);
   }
-  inner.stage("identity");
   inner.stage("directory");
   enterDirectory(inner, process.cwd, where);
   inner.stage("identity");

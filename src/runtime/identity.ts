@@ -25,6 +25,7 @@ function limitValue(value: number | bigint): bigint {
   return value < 0 || value >= 2 ** 64 ? 0xffffffffffffffffn : BigInt(Math.trunc(value));
 }
 
+/** Last before the identity, which needs no further descriptor: keel may hold more of them than the program may have. */
 export function addRlimits(line: Line, process: Process, where: string): void {
   for (const { type, soft, hard } of process.rlimits ?? []) {
     const number = rlimitNumber(type);

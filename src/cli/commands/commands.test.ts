@@ -232,8 +232,9 @@ describe("output", () => {
     const notFound = new SampanError("not-found", "x");
     const answers = { "containers.inspect": (name: string) => (name === "web" ? { Id: "1" } : notFound), "images.inspect": notFound, "networks.inspect": notFound, "volumes.inspect": (name: string) => (name === "data" ? { Name: "data" } : notFound) };
     expect(await run("system/inspect", ["-f", "{{json .}}", "web", "data", "gone"], answers)).toMatchObject({ code: 1, out: '{"Id":"1"}\n{"Name":"data"}\n', err: "sampan: No such object: gone\n" });
-    expect(await run("system/inspect", ["--type", "bogus", "x"])).toMatchObject({ code: 125, err: containing('"bogus" is not a valid value for --type') });
-    expect((await run("system/inspect", ["-f", "{{.Foo}}", "web"], answers)).code).toBe(64);
+    expect(await run("system/inspect", ["--type", "bogus", "x"])).toMatchObject({ code: 1, err: containing('"bogus" is not a valid value for --type') });
+    expect((await run("system/inspect", ["-f", "{{.Foo}}", "web"], answers)).code).toBe(1);
+    expect((await run("system/inspect", ["-f", "{{", "web"], answers)).code).toBe(64);
   });
 
   test("events", async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { SampanError } from "../../base/errors.ts";
 import { formatError, exitCodeOf } from "./errors.ts";
-import { inspectPrinter } from "./inspect.ts";
+import { createInspector } from "./inspect.ts";
 import { toJson } from "./json.ts";
 import { type ListView, formatList } from "./list.ts";
 import { createProgressPrinter } from "./progress.ts";
@@ -92,15 +92,30 @@ describe("json", () => {
 });
 
 describe("inspect", () => {
-  const value = { Id: "abc", State: { Running: true, Health: undefined } };
-  test("an indented array, json lines or a template", () => {
-    expect(inspectPrinter(undefined)([value])).toBe('[\n    {\n        "Id": "abc",\n        "State": {\n            "Running": true\n        }\n    }\n]\n');
-    expect(inspectPrinter("json")([value])).toBe('{"Id":"abc","State":{"Running":true}}\n');
-    expect(inspectPrinter("{{.Id}} {{.ID}} {{.State.Running}} {{if .State.Health}}h{{else}}-{{end}}")([value])).toBe("abc abc true -\n");
-    expect(inspectPrinter(undefined)([])).toBe("[]\n");
-    expect(inspectPrinter("{{.Id}}")([])).toBe("\n");
+  const value = { Id: "abc", State: { Running: true, Health: undefined }, Binds: null, Labels: { "com.example.x": "y" }, StopSignal: undefined };
+  const show = (format: string | undefined, ...values: unknown[]): string => {
+    const inspector = createInspector(format);
+    for (const one of values) inspector.add(one);
+    return inspector.text();
+  };
+  test("an indented array, a compact one or a template", () => {
+    expect(show(undefined, { Id: "abc", State: { Running: true, Health: undefined } })).toBe('[\n    {\n        "Id": "abc",\n        "State": {\n            "Running": true\n        }\n    }\n]\n');
+    expect(show("json", value, { Id: "d" })).toBe('[{"Id":"abc","State":{"Running":true},"Binds":null,"Labels":{"com.example.x":"y"}},{"Id":"d"}]\n');
+    expect(show("{{.Id}} {{.ID}} {{.State.Running}} {{if .State.Health}}h{{else}}-{{end}}", value)).toBe("abc abc true -\n");
+    expect(show(undefined)).toBe("[]\n");
+    expect(show("{{.Id}}")).toBe("\n");
   });
-  test("a bad template is told before anything is looked up", () => expect(() => inspectPrinter("{{")).toThrow("unclosed action"));
+  test.each([
+    ["{{.State.Health}}", "<nil>"], ["{{.Binds}}", "[]"], ["{{len .Binds}}", "0"], ["[{{.StopSignal}}]", "[]"], ['{{eq .StopSignal ""}}', "true"], ["{{json .Binds}}", "null"],
+    ["{{range .Binds}}{{.}}{{else}}none{{end}}", "none"], ["{{json .State}}", '{"Running":true}'], ['{{.Id}}{{"\\n"}}', "abc\n"], ["{{.Id}}\\t", "abc\\t"],
+  ])("%s is as Docker prints it", (format, text) => expect(show(format, value)).toBe(`${text}\n`));
+  test("a value that does not fit stops nobody else", () => {
+    const inspector = createInspector("{{.Id}} {{.State.Health.Status}}");
+    inspector.add({ Id: "a", State: { Health: { Status: "healthy" } } });
+    expect(() => { inspector.add(value); }).toThrow('template: :1:16: executing "" at <.State.Health.Status>: map has no entry for key "Health"');
+    expect(inspector.text()).toBe("a healthy\n");
+  });
+  test("a bad template is told before anything is looked up", () => expect(() => createInspector("{{")).toThrow("unclosed action"));
 });
 
 describe("progress", () => {

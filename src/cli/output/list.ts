@@ -77,9 +77,9 @@ function labelTitle(name: string): string {
   return name.replace(/^.*\./, "").replaceAll(/[-_]/g, " ");
 }
 
-/** A literal \t or \n, which a shell passes on as it is. */
+/** A literal \t or \n between actions, which a shell passes on as it is. Inside of them it is Go's to read. */
 export function unescapeTabs(format: string): string {
-  return format.replaceAll("\\t", "\t").replaceAll("\\n", "\n");
+  return format.replaceAll(/\{\{[^]*?\}\}|\\[tn]/g, (text) => (text === "\\t" ? "\t" : text === "\\n" ? "\n" : text));
 }
 
 function templateItem<T>(view: ListView<T>, item: T): Record<string, unknown> {

@@ -7,11 +7,11 @@ const mount = (text: string) => parseMount(text, "/home/me");
 
 describe("-v", () => {
   test.each([
-    ["/data:/srv", { type: "bind", source: "/data", target: "/srv", readonly: false, createSource: true }],
-    ["/data:/srv:ro,rslave", { type: "bind", source: "/data", target: "/srv", readonly: true, createSource: true, propagation: "rslave" }],
-    ["./x/../y:/srv/", { type: "bind", source: "/home/me/y", target: "/srv", readonly: false, createSource: true }],
-    ["data:/srv:nocopy", { type: "volume", source: "data", target: "/srv", readonly: false, nocopy: true }],
-    ["/srv", { type: "volume", source: "", target: "/srv", readonly: false }],
+    ["/data:/srv", { type: "bind", source: "/data", target: "/srv", readonly: false, createSource: true, shorthand: "" }],
+    ["/data:/srv:ro,rslave", { type: "bind", source: "/data", target: "/srv", readonly: true, createSource: true, propagation: "rslave", shorthand: "ro,rslave" }],
+    ["./x/../y:/srv/", { type: "bind", source: "/home/me/y", target: "/srv", readonly: false, createSource: true, shorthand: "" }],
+    ["data:/srv:nocopy", { type: "volume", source: "data", target: "/srv", readonly: false, nocopy: true, shorthand: "nocopy" }],
+    ["/srv", { type: "volume", source: "", target: "/srv", readonly: false, shorthand: "" }],
   ] as const)("%s", (text, expected) => expect(volume(text)).toEqual(expected));
 
   test.each([
@@ -38,7 +38,7 @@ describe("--mount", () => {
 
 describe("--tmpfs", () => {
   test("options as mount(8) spells them", () => {
-    expect(parseTmpfs("/run:size=64k,mode=700,noexec,ro")).toEqual({ type: "tmpfs", source: "", target: "/run", readonly: true, tmpfsSizeBytes: 65_536, tmpfsMode: 0o700, tmpfsOptions: ["noexec"] });
+    expect(parseTmpfs("/run:size=64k,mode=700,noexec,ro")).toEqual({ type: "tmpfs", source: "", target: "/run", readonly: true, tmpfsSizeBytes: 65_536, tmpfsMode: 0o700, tmpfsOptions: ["noexec"], shorthand: "size=64k,mode=700,noexec,ro" });
     expect(parseTmpfs("/run:size=50%").tmpfsOptions).toEqual(["size=50%"]);
   });
   test.each(["run", "/", "/a:bogus", "/a:uid", "/a:size=x", "/a:mode=9", "/a:noexec=1", "/a:constructor"])("refuses %p", (text) => expect(() => parseTmpfs(text)).toThrow());

@@ -45,6 +45,7 @@ export function parseVolume(text: string, cwd: string): MountRequest {
     source: isPath ? absolutePath(source, cwd) : source,
     target: absolutePath(target, "/"),
     readonly: false,
+    shorthand: parts[2] ?? "",
   };
   if (isPath) mount.createSource = true;
   const seen = new Set<string>();
@@ -75,9 +76,10 @@ export function parseTmpfs(text: string): MountRequest {
   const colon = text.indexOf(":");
   const target = colon === -1 ? text : text.slice(0, colon);
   if (!isContainerTarget(target)) return refuse(`invalid mount path: '${target}' mount path must be absolute and not '/'`);
-  const mount: MountRequest = { type: "tmpfs", source: "", target: absolutePath(target, "/"), readonly: false };
+  const shorthand = colon === -1 ? "" : text.slice(colon + 1);
+  const mount: MountRequest = { type: "tmpfs", source: "", target: absolutePath(target, "/"), readonly: false, shorthand };
   const options: string[] = [];
-  for (const option of colon === -1 ? [] : text.slice(colon + 1).split(",")) {
+  for (const option of shorthand === "" ? [] : shorthand.split(",")) {
     const [key = "", value] = option.split("=", 2);
     if (key === "size" && value !== undefined) {
       // A percentage of memory is the kernel's to work out.

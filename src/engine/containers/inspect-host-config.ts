@@ -1,3 +1,4 @@
+import { sortedRecord } from "../../base/sorted-record.ts";
 import type { ContainerRecord } from "../../storage/state/index.ts";
 import type { HostConfigDetails } from "../api.ts";
 import type { RunRequest } from "../request.ts";
@@ -10,10 +11,16 @@ function orNull(list: readonly string[]): string[] | null {
   return list.length === 0 ? null : [...list];
 }
 
-/** `-v` in Docker's notation; `--mount` is told apart by not making the source. */
+/** `-v` in Docker's notation; a volume without a name is in `Config.Volumes` alone. */
 function bindsOf(request: RunRequest): string[] {
-  return request.mounts.filter(({ type, createSource, source }) => type !== "tmpfs" && source !== "" && (createSource === true || type === "volume"))
-    .map(({ source, target, readonly }) => `${source}:${target}${readonly ? ":ro" : ""}`);
+  return request.mounts.filter(({ type, shorthand, source }) => shorthand !== undefined && type !== "tmpfs" && source !== "")
+    .map(({ source, target, shorthand }) => `${source}:${target}${shorthand ? `:${shorthand}` : ""}`);
+}
+
+/** `--tmpfs`, by target. */
+function tmpfsOf(request: RunRequest): Record<string, string> | undefined {
+  const entries = request.mounts.filter(({ type }) => type === "tmpfs").flatMap(({ target, shorthand }) => (shorthand === undefined ? [] : [[target, shorthand] as const]));
+  return entries.length === 0 ? undefined : sortedRecord(entries);
 }
 
 /** "80/tcp" → what was asked for: an empty port is one to be chosen. */
@@ -21,24 +28,43 @@ function portBindingsOf(request: RunRequest): HostConfigDetails["PortBindings"] 
   const bindings: HostConfigDetails["PortBindings"] = {};
   for (const { hostIp, hostPort, containerPort, protocol } of request.ports)
     (bindings[`${containerPort}/${protocol}`] ??= []).push({ HostIp: hostIp, HostPort: hostPort === 0 ? "" : String(hostPort) });
-  return bindings;
+  return sortedRecord(bindings);
 }
 
+/** `--mount`, with Docker's members: those that say nothing are left out. */
 function mountsOf(request: RunRequest): unknown[] | undefined {
-  const mounts = request.mounts.filter(({ type, createSource }) => type !== "volume" && createSource !== true)
-    .map(({ type, source, target, readonly }) => ({ Type: type, ...(type === "tmpfs" ? {} : { Source: source }), Target: target, ...(readonly ? { ReadOnly: true } : {}) }));
+  const mounts = request.mounts.filter(({ shorthand }) => shorthand === undefined).map((mount) => ({
+    Type: mount.type, Source: mount.source === "" ? undefined : mount.source, Target: mount.target, ReadOnly: mount.readonly ? true : undefined,
+    BindOptions: filled({ Propagation: mount.propagation, NonRecursive: mount.nonrecursive, CreateMountpoint: mount.createSource }),
+    VolumeOptions: filled({
+      NoCopy: mount.nocopy, Labels: mount.volumeLabels, Subpath: mount.subpath,
+      DriverConfig: mount.volumeOptions === undefined ? undefined : { Options: mount.volumeOptions },
+    }),
+    TmpfsOptions: filled({ SizeBytes: mount.tmpfsSizeBytes, Mode: mount.tmpfsMode }),
+  }));
   return mounts.length === 0 ? undefined : mounts;
 }
+
+/** The members that are there; undefined where none is. */
+function filled(members: Record<string, unknown>): Record<string, unknown> | undefined {
+  return Object.values(members).every((value) => value === undefined) ? undefined : members;
+}
+
+/** What Docker's HostConfig has and Sampan has no use for, with Docker's values for "not asked": a template that names one gets an answer. */
+const ABSENT = {
+  Links: null, ConsoleSize: [0, 0], Isolation: "", BlkioWeightDevice: [], BlkioDeviceReadBps: null, BlkioDeviceWriteBps: null,
+  BlkioDeviceReadIOps: null, BlkioDeviceWriteIOps: null, CpuRealtimePeriod: 0, CpuRealtimeRuntime: 0, DeviceRequests: null,
+  KernelMemory: 0, KernelMemoryTCP: 0, CpuCount: 0, CpuPercent: 0, IOMaximumIOps: 0, IOMaximumBandwidth: 0,
+} satisfies Partial<HostConfigDetails>;
 
 /** The person's wishes about the host's side, in the shape of Docker's HostConfig. Policy and name are the record's: they change. */
 export function hostConfigOf(record: ContainerRecord, { request }: StoredConfig): HostConfigDetails {
   const { resources } = request;
   const unmasked = request.privileged || securityOptions(request).unconfinedPaths;
-  const tmpfs = request.mounts.filter(({ type }) => type === "tmpfs");
   return {
     Binds: orNull(bindsOf(request)),
     ContainerIDFile: request.cidfile ?? "",
-    LogConfig: { Type: request.logDriver, Config: { ...request.logOptions } },
+    LogConfig: { Type: request.logDriver, Config: sortedRecord(request.logOptions) },
     NetworkMode: request.networks[0]?.network ?? DEFAULT_NETWORK,
     PortBindings: portBindingsOf(request),
     RestartPolicy: { Name: record.restartPolicy, MaximumRetryCount: record.restartMaxRetries },
@@ -61,8 +87,8 @@ export function hostConfigOf(record: ContainerRecord, { request }: StoredConfig)
     PublishAllPorts: request.publishAll,
     ReadonlyRootfs: request.readonlyRootfs,
     SecurityOpt: orNull(request.securityOpt),
-    Tmpfs: tmpfs.length === 0 ? undefined : Object.fromEntries(tmpfs.map(({ target, tmpfsOptions }) => [target, (tmpfsOptions ?? []).join(",")])),
-    Sysctls: Object.keys(request.sysctls).length === 0 ? undefined : { ...request.sysctls },
+    Tmpfs: tmpfsOf(request),
+    Sysctls: Object.keys(request.sysctls).length === 0 ? undefined : sortedRecord(request.sysctls),
     UTSMode: request.utsMode,
     UsernsMode: request.usernsMode,
     ShmSize: request.shmSizeBytes ?? DEFAULT_SHM_BYTES,
@@ -82,11 +108,12 @@ export function hostConfigOf(record: ContainerRecord, { request }: StoredConfig)
     // Docker's rule: with a limit and no word about swap, as much again.
     MemorySwap: resources.memorySwapBytes ?? (resources.memoryBytes ?? 0) * 2,
     MemorySwappiness: resources.memorySwappiness ?? null,
-    OomKillDisable: resources.oomKillDisable ?? null,
+    OomKillDisable: resources.oomKillDisable ?? false,
     PidsLimit: resources.pidsLimit ?? null,
-    Ulimits: request.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
+    Ulimits: request.ulimits.length === 0 ? null : request.ulimits.map(({ name, soft, hard }) => ({ Name: name, Soft: soft, Hard: hard })),
     Init: request.init ? true : undefined,
     Mounts: mountsOf(request),
+    ...ABSENT,
     MaskedPaths: unmasked ? [] : maskedPaths(),
     ReadonlyPaths: unmasked ? [] : readonlyPaths(),
   };

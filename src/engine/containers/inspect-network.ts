@@ -1,3 +1,4 @@
+import { sortedRecord } from "../../base/sorted-record.ts";
 import type { ContainerRecord, EndpointRecord, NetworkRecord } from "../../storage/state/index.ts";
 import type { ContainerNetworkSettings, EndpointDetails } from "../api.ts";
 import { DEFAULT_NETWORK } from "../../network/model.ts";
@@ -11,7 +12,7 @@ import { exposedPortsOf, networkNamesOf } from "./summary.ts";
 function emptyEndpoint(): EndpointDetails {
   return {
     IPAMConfig: null, Links: null, Aliases: null, MacAddress: "", NetworkID: "", EndpointID: "", Gateway: "", IPAddress: "", IPPrefixLen: 0,
-    IPv6Gateway: "", GlobalIPv6Address: "", GlobalIPv6PrefixLen: 0, DNSNames: null,
+    IPv6Gateway: "", GlobalIPv6Address: "", GlobalIPv6PrefixLen: 0, DriverOpts: null, DNSNames: null,
   };
 }
 
@@ -47,7 +48,7 @@ function portsOf(context: EngineContext, record: ContainerRecord, stored: Stored
   const ports: ContainerNetworkSettings["Ports"] = Object.fromEntries(exposedPortsOf(stored).map((port) => [port, null]));
   for (const { hostIp, hostPort, containerPort, protocol } of context.store.ports.list(record.id))
     for (const address of hostIp === "" ? ["0.0.0.0", "::"] : [hostIp]) (ports[`${containerPort}/${protocol}`] ??= []).push({ HostIp: address, HostPort: String(hostPort) });
-  return ports;
+  return sortedRecord(ports);
 }
 
 /** The container's networks, as they are now. */
@@ -61,10 +62,11 @@ export function networkSettingsOf(context: EngineContext, record: ContainerRecor
   if (Object.keys(networks).length === 0) for (const name of networkNamesOf(stored)) networks[name] = emptyEndpoint();
   const process = record.status === "running" || record.status === "paused" ? processOf(context, record) : undefined;
   // Docker repeats the default network's addresses at the top.
-  const { Gateway, IPAddress, IPPrefixLen, IPv6Gateway, GlobalIPv6Address, GlobalIPv6PrefixLen, MacAddress } = networks["bridge"] ?? emptyEndpoint();
+  const { EndpointID, Gateway, IPAddress, IPPrefixLen, IPv6Gateway, GlobalIPv6Address, GlobalIPv6PrefixLen, MacAddress } = networks["bridge"] ?? emptyEndpoint();
   return {
-    Bridge: "", SandboxID: process === undefined ? "" : record.id, SandboxKey: process === undefined ? "" : `/proc/${process.pid}/ns/net`,
+    Bridge: "", HairpinMode: false, LinkLocalIPv6Address: "", LinkLocalIPv6PrefixLen: 0, SecondaryIPAddresses: null, SecondaryIPv6Addresses: null,
+    SandboxID: process === undefined ? "" : record.id, SandboxKey: process === undefined ? "" : `/proc/${process.pid}/ns/net`,
     Ports: portsOf(context, record, stored),
-    Gateway, IPAddress, IPPrefixLen, IPv6Gateway, GlobalIPv6Address, GlobalIPv6PrefixLen, MacAddress, Networks: networks,
+    EndpointID, Gateway, IPAddress, IPPrefixLen, IPv6Gateway, GlobalIPv6Address, GlobalIPv6PrefixLen, MacAddress, Networks: sortedRecord(networks),
   };
 }

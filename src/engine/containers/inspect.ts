@@ -1,3 +1,4 @@
+import { sortedRecord } from "../../base/sorted-record.ts";
 import type { ContainerRecord } from "../../storage/state/index.ts";
 import type { Cancellable, ContainerConfigDetails, ContainerDetails, ContainerState } from "../api.ts";
 import type { EngineContext } from "../context.ts";
@@ -92,7 +93,7 @@ function configOf(stored: StoredConfig): ContainerConfigDetails {
   const volumes = [...image.config.volumes, ...stored.mounts.filter(({ type, volume }) => type === "volume" && volume !== undefined && /^[0-9a-f]{64}$/.test(volume)).map(({ target }) => target)];
   const entrypoint = request.entrypoint === undefined ? image.config.entrypoint : request.entrypoint.filter((word, i) => !(i === 0 && word === ""));
   const cmd = request.command.length > 0 ? request.command : request.entrypoint === undefined ? image.config.cmd : [];
-  const set = (keys: readonly string[]): Record<string, Record<string, never>> => Object.fromEntries(keys.map((key) => [key, {}]));
+  const set = (keys: readonly string[]): Record<string, Record<string, never>> => sortedRecord(keys.map((key) => [key, {}] as const));
   return {
     Hostname: stored.hostname,
     Domainname: request.domainname ?? "",
@@ -111,7 +112,8 @@ function configOf(stored: StoredConfig): ContainerConfigDetails {
     Volumes: volumes.length === 0 ? null : set(volumes),
     WorkingDir: request.workdir ?? image.config.workdir,
     Entrypoint: entrypoint.length === 0 ? null : [...entrypoint],
-    Labels: { ...image.config.labels, ...request.labels },
+    OnBuild: null,
+    Labels: sortedRecord({ ...image.config.labels, ...request.labels }),
     StopSignal: request.stopSignal ?? image.config.stopSignal,
     StopTimeout: request.stopTimeoutSeconds,
   };

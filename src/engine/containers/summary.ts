@@ -15,15 +15,17 @@ export function shownStatus({ status, startedMs, nextRestartMs }: { readonly sta
   }
 }
 
-/** Docker's mount points, of binds, volumes and tmpfs alike. */
+/** Docker's mount points: binds, volumes, and what `--mount` made of memory; `--tmpfs` is in HostConfig alone. */
 export function mountPointsOf(stored: StoredConfig): MountPoint[] {
-  return stored.mounts.map((mount) => ({
+  const written = new Map(stored.request.mounts.map(({ target, type, shorthand }) => [target, shorthand ?? (type === "volume" ? "z" : "")]));
+  const shorthands = new Set(stored.request.mounts.filter(({ type, shorthand }) => type === "tmpfs" && shorthand !== undefined).map(({ target }) => target));
+  return stored.mounts.filter(({ type, target }) => type !== "tmpfs" || !shorthands.has(target)).map((mount) => ({
     Type: mount.type,
     ...(mount.volume === undefined ? {} : { Name: mount.volume }),
     Source: mount.source,
     Destination: mount.target,
     ...(mount.type === "volume" ? { Driver: "local" } : {}),
-    Mode: mount.type === "volume" ? "z" : mount.readonly ? "ro" : "",
+    Mode: written.get(mount.target) ?? "",
     RW: !mount.readonly,
     Propagation: mount.type === "bind" ? mount.propagation : "",
   }));

@@ -10,7 +10,6 @@ import type { WithProgress } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 import type { HealthRequest, RunRequest } from "../request.ts";
 import type { RunnableConfig, RunnableImage } from "../spec/image.ts";
-import { emptyConfig } from "../spec/image.ts";
 import { onDisk } from "./disk-errors.ts";
 import { lookUpImage } from "./find.ts";
 
@@ -105,7 +104,7 @@ export function runnableConfig(config: ExecutionConfig): RunnableConfig {
   return {
     entrypoint: config.Entrypoint ?? [],
     cmd: config.Cmd ?? [],
-    env: config.Env ?? emptyConfig().env,
+    env: config.Env ?? [],
     workdir: config.WorkingDir ?? "",
     user: config.User ?? "",
     volumes: Object.keys(config.Volumes ?? {}),

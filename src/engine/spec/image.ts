@@ -28,10 +28,8 @@ export interface RunnableConfig {
   readonly health?: HealthRequest;
 }
 
-const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
 export function emptyConfig(): RunnableConfig {
-  return { entrypoint: [], cmd: [], env: [PATH], workdir: "", user: "", volumes: [], exposedPorts: [], labels: {} };
+  return { entrypoint: [], cmd: [], env: [], workdir: "", user: "", volumes: [], exposedPorts: [], labels: {} };
 }
 
 /** The built-in image: this machine's own root directory under a layer that is thrown away. */

@@ -3,7 +3,6 @@ import { defineCommand } from "../../command.ts";
 import { string } from "../../flags/flag.ts";
 import { rfc3339Nano } from "../../output/human.ts";
 import { toJson } from "../../output/json.ts";
-import { unescapeTabs } from "../../output/list.ts";
 import { collectFilters } from "../../parse/filter.ts";
 import { parseTimestamp } from "../../parse/timestamp.ts";
 import { filterFlag, inspectFormatFlag } from "../shared/flags.ts";
@@ -58,6 +57,6 @@ async function eventPrinter(format: string | undefined): Promise<(event: EngineE
   if (format === undefined || format === "") return formatEvent;
   if (format === "json") return (event) => toJson(jsonEvent(event));
   const { compileTemplate } = await import("../../output/template/index.ts");
-  const template = compileTemplate(unescapeTabs(format));
+  const template = compileTemplate(format);
   return (event) => template.execute(templateEvent(event));
 }

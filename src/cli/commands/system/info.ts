@@ -1,7 +1,7 @@
 import type { SystemInfo } from "../../../engine/api.ts";
 import { defineCommand } from "../../command.ts";
 import { bytesSize } from "../../output/human.ts";
-import { inspectPrinter } from "../../output/inspect.ts";
+import { formatOne } from "../../output/inspect.ts";
 import { inspectFormatFlag } from "../shared/flags.ts";
 
 function formatInfo(info: SystemInfo): string {
@@ -46,7 +46,7 @@ export const command = defineCommand({
   async run(context, { flags }) {
     const { system } = await context.engine();
     const info = await system.info({ signal: context.signal });
-    context.io.out(flags.format === undefined || flags.format === "" ? formatInfo(info) : inspectPrinter(flags.format)([info]));
+    context.io.out(flags.format === undefined || flags.format === "" ? formatInfo(info) : formatOne(flags.format, info));
     for (const warning of info.Warnings) context.io.err(`${warning}\n`);
     return 0;
   },

@@ -1,7 +1,7 @@
 import { SampanError } from "../../../base/errors.ts";
 import type { Engine } from "../../../engine/api.ts";
 import { defineCommand } from "../../command.ts";
-import { bool, one, refuse } from "../../flags/flag.ts";
+import { bool, string } from "../../flags/flag.ts";
 import { isNotFound } from "../shared/each.ts";
 import { inspectFormatFlag } from "../shared/flags.ts";
 import { inspectAll } from "../shared/inspect.ts";
@@ -9,8 +9,11 @@ import { inspectAll } from "../shared/inspect.ts";
 const kinds = ["container", "image", "network", "volume"] as const;
 type Kind = (typeof kinds)[number];
 
+/** Throws with exit code 1, as Docker, which looks at it after the flags. */
 function parseKind(text: string): Kind {
-  return kinds.find((kind) => kind === text) ?? refuse(`${JSON.stringify(text)} is not a valid value for --type`);
+  const kind = kinds.find((one) => one === text);
+  if (kind === undefined) throw new SampanError("invalid", `${JSON.stringify(text)} is not a valid value for --type`, { exitCode: 1 });
+  return kind;
 }
 
 function inspectKind(engine: Engine, kind: Kind, name: string, size: boolean, signal: AbortSignal): Promise<unknown> {
@@ -33,13 +36,14 @@ export const command = defineCommand({
   flags: {
     format: inspectFormatFlag("f"),
     size: bool("Work out the sizes of containers too", { short: "s" }),
-    type: one("string", parseKind, "Only of this kind: container, image, network, volume"),
+    type: string("Only of this kind: container, image, network, volume"),
   },
   args: { min: 1, max: Infinity },
   async run(context, { flags, args }) {
+    const wanted = flags.type === undefined ? kinds : [parseKind(flags.type)];
     const engine = await context.engine();
     return inspectAll(context, args, flags.format, async (name) => {
-      for (const kind of flags.type === undefined ? kinds : [flags.type]) {
+      for (const kind of wanted) {
         try {
           return await inspectKind(engine, kind, name, flags.size, context.signal);
         } catch (error) {

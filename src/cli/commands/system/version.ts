@@ -15,10 +15,10 @@ export const command = defineCommand({
       io.out(`Sampan ${version}\n Runtime:  ${runtime}\n OS/Arch:  linux/${arch}\n`);
       return 0;
     }
-    const { inspectPrinter } = await import("../../output/inspect.ts");
+    const { formatOne } = await import("../../output/inspect.ts");
     // There is no daemon: client and server are one program, and scripts ask for either.
     const side = { Version: version, Os: "linux", Arch: arch, Runtime: runtime };
-    io.out(inspectPrinter(flags.format)([{ Client: side, Server: side }]));
+    io.out(formatOne(flags.format, { Client: side, Server: side }));
     return 0;
   },
 });

@@ -1,7 +1,8 @@
 import { SampanError } from "../../../base/errors.ts";
 import { arities, fail, type TemplateFunction } from "./functions.ts";
 import type { Command, Node, Operand, Pipeline, Place } from "./parse.ts";
-import { formatValue, isRecord, isTrue, looksLikeStruct, typeName } from "./value.ts";
+import { GoZero } from "./zero.ts";
+import { formatValue, isNil, isRecord, isTrue, looksLikeStruct, typeName } from "./value.ts";
 
 interface Scope {
   readonly functions: Readonly<Record<string, TemplateFunction>>;
@@ -18,7 +19,7 @@ class LoopSignal {
   }
 }
 
-/** Text from a tree and a value. Throws SampanError "invalid" in the words of Go's text/template, exit code 64 as Docker's. */
+/** Text from a tree and a value. Throws SampanError "invalid" in the words of Go's text/template, exit code 1 as Docker's. */
 export function executeTemplate(nodes: readonly Node[], data: unknown, functions: Readonly<Record<string, TemplateFunction>>): string {
   const scope: Scope = { functions, variables: [{ name: "$", value: data }], output: "" };
   walk(nodes, data, scope);
@@ -86,7 +87,7 @@ function walkRange(node: Extract<Node, { kind: "if" | "with" | "range" }>, dot: 
 
 /** Lists in order, maps by sorted key, a number n as 0 … n-1. */
 function entries(collection: unknown): [unknown, unknown][] {
-  if (collection === null || collection === undefined) return [];
+  if (isNil(collection)) return [];
   if (Array.isArray(collection)) return collection.map((item: unknown, at): [unknown, unknown] => [at, item]);
   if (typeof collection === "number") return Array.from({ length: collection }, (_, at): [unknown, unknown] => [at, at]);
   if (isRecord(collection)) return Object.keys(collection).sort().map((key): [unknown, unknown] => [key, collection[key]]);
@@ -175,9 +176,11 @@ function evaluateOperand(operand: Operand, dot: unknown, scope: Scope): unknown 
 function resolveChain(chain: Extract<Operand, { kind: "chain" }>, dot: unknown, scope: Scope): unknown {
   let value = evaluateOperand(chain.base, dot, scope);
   for (const [depth, field] of chain.fields.entries()) {
-    if (value === null || value === undefined) {
+    if (isNil(value)) {
       // Go gives nothing for a key that a map lacks, but stops at a field of a nil pointer.
       if (depth === 0) return undefined;
+      const before = chain.fields[depth - 1];
+      if (before !== undefined && value instanceof GoZero && value.toJSON() === undefined) return stop(chain.place, chain.text, `map has no entry for key ${JSON.stringify(before)}`);
       return stop(chain.place, chain.text, `nil data; no entry for key ${JSON.stringify(field)}`);
     }
     if (!isRecord(value)) return stop(chain.place, chain.text, `can't evaluate field ${field} in type ${typeName(value)}`);
@@ -190,5 +193,5 @@ function resolveChain(chain: Extract<Operand, { kind: "chain" }>, dot: unknown, 
 }
 
 function stop(place: Place, what: string, reason: string): never {
-  throw new SampanError("invalid", `template parsing error: template: :${place.line}:${place.column}: executing "" at <${what}>: ${reason}`, { exitCode: 64 });
+  throw new SampanError("invalid", `template parsing error: template: :${place.line}:${place.column}: executing "" at <${what}>: ${reason}`, { exitCode: 1 });
 }

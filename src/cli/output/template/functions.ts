@@ -1,7 +1,8 @@
 import { SampanError } from "../../../base/errors.ts";
 import { toJson } from "../json.ts";
+import { GoZero } from "./zero.ts";
 import { formatPrintf } from "./printf.ts";
-import { formatValue, isRecord, isTrue, typeName } from "./value.ts";
+import { formatValue, isNil, isRecord, isTrue, typeName } from "./value.ts";
 
 export type TemplateFunction = (...args: readonly unknown[]) => unknown;
 
@@ -29,10 +30,10 @@ function isNumber(value: unknown): value is number | bigint {
   return typeof value === "number" || typeof value === "bigint";
 }
 
-function equal(left: unknown, right: unknown): boolean {
+function equal(one: unknown, other: unknown): boolean {
+  const [left, right] = [one, other].map((value) => (value instanceof GoZero ? value.plain() : value));
   if (isNumber(left) && isNumber(right)) return compare(left, right) === 0;
-  const nil = (value: unknown): boolean => value === null || value === undefined;
-  if (nil(left) || nil(right)) return nil(left) && nil(right);
+  if (isNil(left) || isNil(right)) return isNil(left) && isNil(right);
   if (typeof left !== typeof right) return fail("incompatible types for comparison");
   if (typeof left === "object") return fail("non-comparable type in eq");
   return left === right;
@@ -49,7 +50,11 @@ function index(collection: unknown, ...keys: readonly unknown[]): unknown {
       const name = text(key, "index");
       // A missing key gives Go's zero value; for Docker's maps that is an empty string or nil.
       value = Object.hasOwn(value, name) ? value[name] : Object.values(value).some((item) => typeof item === "string") ? "" : undefined;
-    } else if (value === null || value === undefined) {
+    } else if (value instanceof GoZero && value.kind === "map") {
+      return undefined;
+    } else if (value instanceof GoZero && value.kind === "slice") {
+      return fail(`error calling index: index out of range: ${whole(key, "index")}`);
+    } else if (isNil(value)) {
       return fail("error calling index: index of untyped nil");
     } else return fail(`error calling index: can't index item of type ${typeName(value)}`);
   }
@@ -68,12 +73,13 @@ function length(value: unknown): number {
   if (typeof value === "string") return Buffer.byteLength(value);
   if (Array.isArray(value)) return value.length;
   if (isRecord(value)) return Object.keys(value).length;
+  if (value instanceof GoZero && value.kind !== "pointer") return 0;
   return fail(`error calling len: len of ${value === null || value === undefined ? "untyped nil" : `type ${typeName(value)}`}`);
 }
 
 function join(value: unknown, separator: unknown): string {
   const between = text(separator, "join");
-  if (value === null || value === undefined) return "";
+  if (isNil(value)) return "";
   if (Array.isArray(value)) return value.map((item) => formatValue(item, true)).join(between);
   if (isRecord(value)) return Object.values(value).map((item) => formatValue(item, true)).sort().join(between);
   return fail(`error calling join: expected slice, got ${typeName(value)}`);

@@ -1,20 +1,28 @@
 import { toJson } from "../json.ts";
+import { GoZero } from "./zero.ts";
+
+/** No value, or one of Go's that is none. */
+export function isNil(value: unknown): boolean {
+  return value === null || value === undefined || (value instanceof GoZero && value.kind !== "string");
+}
 
 /** What a template can meet: JSON values, bigint, functions (methods of a view), and objects with fields. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof GoZero);
 }
 
 /** Go's notion of emptiness for `if`, `with`, `and`, `or`, `not`. A struct, that is a record with Go's field names, is never empty. */
 export function isTrue(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
   if (isRecord(value)) return Object.keys(value).length > 0;
+  if (value instanceof GoZero) return false;
   return value !== "" && value !== 0 && value !== 0n && value !== false && value !== null && value !== undefined;
 }
 
 /** Go's %v. */
 export function formatValue(value: unknown, nested = false): string {
   if (value === null || value === undefined) return nested ? "<nil>" : "<no value>";
+  if (value instanceof GoZero) return value.format();
   if (typeof value === "string") return value;
   if (typeof value === "number") return formatNumber(value);
   if (typeof value === "boolean" || typeof value === "bigint") return String(value);
@@ -46,5 +54,6 @@ export function typeName(value: unknown): string {
   if (typeof value === "bigint") return "int64";
   if (typeof value === "number") return Number.isInteger(value) ? "int" : "float64";
   if (Array.isArray(value)) return "[]interface {}";
+  if (value instanceof GoZero) return { slice: "[]string", map: "map[string]string", pointer: "nil", string: "string" }[value.kind];
   return isRecord(value) && looksLikeStruct(value) ? "struct" : "map[string]interface {}";
 }

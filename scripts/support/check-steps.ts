@@ -13,6 +13,8 @@ export interface Outcome {
 
 const CACHE = "node_modules/.cache";
 const LIMIT_MS = 300_000;
+/** For one test: a property takes a second or two, and several times that on a machine that has other work. */
+const TEST_TIMEOUT_MS = 60_000;
 
 /** A step without tests of its own counts only when it fails. */
 async function verdict(name: string, command: string[]): Promise<Outcome> {
@@ -35,7 +37,7 @@ export function checkLint(): Promise<Outcome> {
 /** Runs test files that need no root; with names, only those whose path contains one. */
 export async function checkUnits(runDirectory: string, paths: string[]): Promise<Outcome> {
   const report = join(runDirectory, "units.xml");
-  const command = [process.execPath, "test", ...paths, "--reporter=junit", `--reporter-outfile=${report}`];
+  const command = [process.execPath, "test", ...paths, `--timeout=${TEST_TIMEOUT_MS}`, "--reporter=junit", `--reporter-outfile=${report}`];
   const step = await runStep(command, { timeoutMs: LIMIT_MS });
   return { name: "unit tests", counts: countsOfRun(report, step.exitCode), output: step.output, elapsedMs: step.elapsedMs };
 }

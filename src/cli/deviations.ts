@@ -170,7 +170,6 @@ export const ABSENT_FLAGS: Readonly<Record<string, string>> = {
   link: "connect both containers to one network of your own",
   kubeconfig: "Docker's own support for Kubernetes has gone",
   "driver-opt": "endpoints have no options",
-  "aux-address": "reserve addresses by `--ip-range`",
   "config-from": "Swarm",
   "config-only": "Swarm",
   ingress: "Swarm",

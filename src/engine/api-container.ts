@@ -94,11 +94,11 @@ export interface ContainerNetworkSettings {
   LinkLocalIPv6PrefixLen: number;
   SecondaryIPAddresses: null;
   SecondaryIPv6Addresses: null;
-  EndpointID: string;
   SandboxID: string;
   SandboxKey: string;
   /** "80/tcp" → where it is published; null where it is only exposed. */
   Ports: Record<string, { HostIp: string; HostPort: string }[] | null>;
+  EndpointID: string;
   Gateway: string;
   IPAddress: string;
   IPPrefixLen: number;

@@ -328,6 +328,8 @@ export interface SubnetRequest {
   readonly subnet: string;
   readonly gateway?: string | undefined;
   readonly ipRange?: string | undefined;
+  /** By name: addresses of the subnet that others have, never handed out. */
+  readonly auxAddresses?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface NetworkRequest {
@@ -335,6 +337,8 @@ export interface NetworkRequest {
   readonly driver: string;
   readonly internal: boolean;
   readonly ipv6: boolean;
+  /** Shown by `inspect`; every network can be attached to. */
+  readonly attachable: boolean;
   /** Empty: one is chosen. */
   readonly subnets: readonly SubnetRequest[];
   /** "com.docker.network.driver.mtu" and the like. */

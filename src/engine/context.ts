@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { SampanError, errnoOf } from "../base/errors.ts";
 import type { ContainerId } from "../base/ids.ts";
 import { hostArch } from "../linux/arch.ts";
@@ -29,6 +29,7 @@ export class EngineContext implements Disposable {
   #store: StateStore | undefined;
   #cgroups: CgroupHost | undefined;
   #kernel: string | undefined;
+  #hasIpv6: boolean | undefined;
   #bootId: string | undefined;
   #keel: string | undefined;
 
@@ -58,6 +59,11 @@ export class EngineContext implements Disposable {
   /** As uname(2) says: "6.18.44-amd64". */
   get kernelVersion(): string {
     return (this.#kernel ??= readFileSync("/proc/sys/kernel/osrelease", "utf8").trim());
+  }
+
+  /** Whether the kernel has IPv6 at all; with ipv6.disable=1 it has not. */
+  get hasIpv6(): boolean {
+    return (this.#hasIpv6 ??= existsSync("/proc/sys/net/ipv6"));
   }
 
   /** Of this boot; pids of another mean nothing. */

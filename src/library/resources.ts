@@ -12,7 +12,7 @@ export class Networks {
   /** Makes a bridge network; its id. Containers on it find each other by name. */
   async create(name: string, options: Partial<Omit<NetworkRequest, "name">> & Cancellable = {}): Promise<string> {
     const { signal, ...rest } = options;
-    const request = { name, driver: "bridge", internal: false, ipv6: false, subnets: [], options: {}, labels: {}, ...rest };
+    const request = { name, driver: "bridge", internal: false, ipv6: false, attachable: false, subnets: [], options: {}, labels: {}, ...rest };
     return (await this.#engine.networks.create(request, { signal })).id;
   }
 

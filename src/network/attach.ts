@@ -26,6 +26,13 @@ export interface Attachment {
   readonly gateways: readonly string[];
   /** The network's containers do not reach each other (icc=false): neither across the bridge nor, by the firewall, through it. */
   readonly isolated: boolean;
+  /** The kernel has no IPv6 (ipv6.disable=1), and refuses every message that speaks of it (EAFNOSUPPORT). */
+  readonly kernelWithoutIpv6?: boolean;
+}
+
+/** No link-local address of the kernel's own making. */
+function silent({ kernelWithoutIpv6 }: { readonly kernelWithoutIpv6?: boolean }): { noIpv6LinkLocal?: true } {
+  return kernelWithoutIpv6 === true ? {} : { noIpv6LinkLocal: true };
 }
 
 function hasIpv6(attachment: { readonly addresses: readonly string[] }): boolean {
@@ -46,7 +53,7 @@ export function attachFromHost(attachments: readonly Attachment[], netns: PatchS
     const host = { name: a.hostInterface };
     newVeth(w, `create ${a.interfaceName}`, { name: a.interfaceName, index: a.interfaceIndex, mac: a.mac, ...mtu, netns: { patch: netns } }, { ...host, ...mtu });
     // No link-local address on the port: it would be one of the host's on every container's wire, for nothing.
-    setLink(w, `join ${a.hostInterface} to its bridge`, host, { masterIndex: a.bridgeIndex, noIpv6LinkLocal: true });
+    setLink(w, `join ${a.hostInterface} to its bridge`, host, { masterIndex: a.bridgeIndex, ...silent(a) });
     setLink(w, `bring up ${a.hostInterface}`, host, { up: true }, { hairpin: true, isolated: a.isolated });
   }
   return w.finish();
@@ -69,10 +76,18 @@ export function configureOneMore(attachment: Attachment): Batch {
 
 function configure(w: BatchWriter, a: Attachment): void {
   // Without an IPv6 address of ours the container shall have none, not even a link-local one.
-  if (!hasIpv6(a)) setLink(w, `silence IPv6 on ${a.interfaceName}`, { index: a.interfaceIndex }, { noIpv6LinkLocal: true });
+  if (!hasIpv6(a) && a.kernelWithoutIpv6 !== true) setLink(w, `silence IPv6 on ${a.interfaceName}`, { index: a.interfaceIndex }, { noIpv6LinkLocal: true });
   for (const address of a.addresses) newAddress(w, `add address ${address} to ${a.interfaceName}`, { index: a.interfaceIndex, address });
   setLink(w, `bring up ${a.interfaceName}`, { index: a.interfaceIndex }, { up: true });
   for (const gateway of a.gateways) newRoute(w, `add default route via ${gateway}`, { destination: "default", gateway, index: a.interfaceIndex });
+}
+
+/**
+ * Sysctls of the container's namespace, to be written before its links come up: the addresses and routes of an interface are those that
+ * were leased, and no other container on the wire adds to them by a router advertisement, which a link without any IPv6 address heeds too.
+ */
+export function containerSysctls(attachments: readonly Attachment[]): { path: string; value: string; why: string }[] {
+  return attachments.filter(({ kernelWithoutIpv6 }) => kernelWithoutIpv6 !== true).map(({ interfaceName }) => ({ path: `net/ipv6/conf/${interfaceName}/accept_ra`, value: "0", why: "no router but the gateway" }));
 }
 
 /** For `--network none`: lo up and nothing else. */
@@ -103,6 +118,7 @@ export interface BridgeSpec {
   readonly mtu: number;
   /** The gateways, with prefix length. */
   readonly addresses: readonly string[];
+  readonly kernelWithoutIpv6?: boolean;
 }
 
 /** The first half of a network: the bridge. Its index is then /sys/class/net/NAME/ifindex. EEXIST if it is there. */
@@ -115,7 +131,7 @@ export function createBridge(bridge: BridgeSpec): Batch {
 /** The second half: addresses, and up. */
 export function configureBridge(bridge: BridgeSpec, index: number): Batch {
   const w = new BatchWriter();
-  setLink(w, `silence IPv6 on ${bridge.name}`, { index }, { noIpv6LinkLocal: true });
+  if (bridge.kernelWithoutIpv6 !== true) setLink(w, `silence IPv6 on ${bridge.name}`, { index }, { noIpv6LinkLocal: true });
   // A packet that is forwarded to a container makes the bridge ask for it from its link-local address, and not at all while
   // it has none that is past duplicate address detection (net/ipv6/ndisc.c: ndisc_send_ns). So it gets a fixed one at once.
   const linkLocal = hasIpv6(bridge) ? [BRIDGE_LINK_LOCAL] : [];
@@ -134,12 +150,15 @@ export function deleteBridge(name: string): Batch {
 /**
  * Sysctls of the host that a bridge network needs, path beneath /proc/sys and value. Forwarding is the host's affair, so whoever
  * turns it on says so; IPv6 forwarding makes an interface deaf to router advertisements unless its accept_ra is 2
- * (Documentation/networking/ip-sysctl.rst).
+ * (Documentation/networking/ip-sysctl.rst). Without it a container that sends one would give the host an address and a
+ * default route (CVE-2020-13401): a bridge listens to none, and has IPv6 only where its network does.
  */
 export function hostSysctls(bridge: string, ipv6: boolean): readonly { readonly path: string; readonly value: string; readonly why: string }[] {
   const list = [
     { path: "net/ipv4/ip_forward", value: "1", why: "containers reach other hosts, and published ports are reached" },
     { path: `net/ipv4/conf/${bridge}/route_localnet`, value: "1", why: "published ports answer on 127.0.0.1" },
+    { path: `net/ipv6/conf/${bridge}/disable_ipv6`, value: ipv6 ? "0" : "1", why: "the bridge has IPv6 where its network has" },
+    { path: `net/ipv6/conf/${bridge}/accept_ra`, value: "0", why: "no container is a router of the host's" },
   ];
   if (ipv6) list.push({ path: "net/ipv6/conf/all/forwarding", value: "1", why: "containers reach other hosts by IPv6" });
   return list;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { groupPools, resolveNetwork, validateNetworkCreate } from "./create.ts";
+import { resolveNetwork, validateNetworkCreate } from "./create.ts";
 import type { NetworkCreateRequest, NetworkFacts } from "./create.ts";
 
-const request = (more: Partial<NetworkCreateRequest> = {}): NetworkCreateRequest => ({ name: "net", driver: "bridge", pools: [], internal: false, ipv6: false, labels: {}, options: {}, ...more });
+const request = (more: Partial<NetworkCreateRequest> = {}): NetworkCreateRequest => ({ name: "net", driver: "bridge", pools: [], internal: false, ipv6: false, attachable: false, labels: {}, options: {}, ...more });
 const made = { id: "0123456789abcdef".repeat(4), created: "2026-01-01T00:00:00Z" };
 const nothing: NetworkFacts = { networks: [], hostRoutes: ["default"], interfaces: ["lo", "eth0"], ulaGlobalId: Uint8Array.of(1, 2, 3, 4, 5) };
 const facts: NetworkFacts = { ...nothing, networks: [resolveNetwork(request({ name: "old", options: { bridge: "old0" } }), nothing, made)], hostRoutes: ["default", "192.0.2.0/24", "172.17.0.0/16"] };
@@ -59,12 +59,4 @@ describe("resolveNetwork", () => {
       icc: false,
     });
   });
-});
-
-test("gateways, ranges and auxiliary addresses find their subnet", () => {
-  const flags = { subnets: ["10.1.0.0/24", "fd00::/64"], gateways: ["fd00::9", "10.1.0.9"], ipRanges: ["10.1.0.0/28"], auxAddresses: { router: "10.1.0.7" } };
-  expect(groupPools(flags)).toEqual([{ subnet: "10.1.0.0/24", gateway: "10.1.0.9", ipRange: "10.1.0.0/28", auxAddresses: { router: "10.1.0.7" } }, { subnet: "fd00::/64", gateway: "fd00::9" }]);
-  expect(() => groupPools({ ...flags, gateways: ["10.2.0.1"] })).toThrow("no matching subnet for gateway 10.2.0.1");
-  expect(() => groupPools({ ...flags, gateways: ["10.1.0.1", "10.1.0.2"] })).toThrow("multiple gateways");
-  expect(() => groupPools({ ...flags, subnets: [], ipRanges: [] })).toThrow("no matching subnet for gateway");
 });

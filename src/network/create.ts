@@ -1,4 +1,3 @@
-import { SampanError } from "../base/errors.ts";
 import { formatCidr, parseCidr, parseIp } from "./ip.ts";
 import { chooseUniqueLocalSubnet, choosePrivateSubnet, defaultGateway, findOverlap, poolProblems } from "./ipam.ts";
 import type { AddressPool } from "./ipam.ts";
@@ -9,10 +8,11 @@ import type { NetworkRecord } from "./model.ts";
 export interface NetworkCreateRequest {
   readonly name: string;
   readonly driver: string;
-  /** Each with the gateway, range and auxiliary addresses that lie in it; see groupPools. */
+  /** Each with the gateway, range and auxiliary addresses that lie in it. */
   readonly pools: readonly PoolRequest[];
   readonly internal: boolean;
   readonly ipv6: boolean;
+  readonly attachable: boolean;
   readonly labels: Readonly<Record<string, string>>;
   /** `--opt`: Docker's long keys, or the short ones mtu, icc, masquerade, bridge, host-binding. */
   readonly options: Readonly<Record<string, string>>;
@@ -132,6 +132,8 @@ export function resolveNetwork(request: NetworkCreateRequest, facts: NetworkFact
   const has = (family: 4 | 6): boolean => pools.some((p) => parseCidr(p.subnet).family === family);
   if (!has(4)) pools.unshift(resolvePool({ subnet: choosePrivateSubnet(facts.hostRoutes, others) }));
   if (request.ipv6 && !has(6)) pools.push(resolvePool({ subnet: chooseUniqueLocalSubnet(facts.ulaGlobalId, facts.hostRoutes, others) }));
+  // IPv4 first: whoever reads the first subnet of `inspect` means that.
+  pools.sort((a, b) => Number(a.subnet.includes(":")) - Number(b.subnet.includes(":")));
   return {
     id: made.id,
     name: request.name,
@@ -139,6 +141,7 @@ export function resolveNetwork(request: NetworkCreateRequest, facts: NetworkFact
     bridge: options.bridge === "" ? bridgeNameFor(made.id) : options.bridge,
     pools,
     internal: request.internal,
+    attachable: request.attachable,
     icc: options.icc,
     masquerade: options.masquerade,
     mtu: options.mtu,
@@ -152,39 +155,4 @@ export function resolveNetwork(request: NetworkCreateRequest, facts: NetworkFact
 function resolvePool(pool: PoolRequest): AddressPool {
   const subnet = parseCidr(pool.subnet);
   return { ...pool, subnet: formatCidr(subnet), gateway: pool.gateway ?? defaultGateway(subnet) };
-}
-
-/**
- * `--subnet`, `--gateway`, `--ip-range` and `--aux-address` come as separate lists; each goes to the subnet that it lies
- * in. Throws for one that lies in none.
- */
-export function groupPools(flags: { subnets: readonly string[]; gateways: readonly string[]; ipRanges: readonly string[]; auxAddresses: Readonly<Record<string, string>> }): PoolRequest[] {
-  interface Growing { subnet: string; gateway?: string; ipRange?: string; aux: Record<string, string> }
-  const pools = flags.subnets.map((subnet): Growing => ({ subnet, aux: {} }));
-  const holder = (what: string, text: string, address: string): Growing => {
-    const found = pools.find((pool) => {
-      // A wrong subnet is validateNetworkCreate's to tell; here it only holds nothing.
-      try {
-        return findOverlap(pool.subnet, [address]) !== undefined;
-      } catch {
-        return false;
-      }
-    });
-    // With one subnet there is no choice, and poolProblems says what is wrong with the text.
-    const pool = found ?? (pools.length === 1 ? pools[0] : undefined);
-    if (pool === undefined) throw new SampanError("invalid", `no matching subnet for ${what} ${text}`);
-    return pool;
-  };
-  for (const gateway of flags.gateways) {
-    const pool = holder("gateway", gateway, gateway);
-    if (pool.gateway !== undefined) throw new SampanError("invalid", `cannot configure multiple gateways (${gateway}, ${pool.gateway}) on the same subnet (${pool.subnet})`);
-    pool.gateway = gateway;
-  }
-  for (const range of flags.ipRanges) {
-    const pool = holder("ip-range", range, range);
-    if (pool.ipRange !== undefined) throw new SampanError("invalid", `cannot configure multiple ranges (${range}, ${pool.ipRange}) on the same subnet (${pool.subnet})`);
-    pool.ipRange = range;
-  }
-  for (const [name, address] of Object.entries(flags.auxAddresses)) holder("aux-address", address, address).aux[name] = address;
-  return pools.map(({ aux, ...pool }) => (Object.keys(aux).length === 0 ? pool : { ...pool, auxAddresses: aux }));
 }

@@ -110,13 +110,16 @@ describe("free subnets", () => {
     expect(choosePrivateSubnet(["default", "0.0.0.0/0", "10.0.0.0/8"], [])).toBe("172.17.0.0/16");
     expect(choosePrivateSubnet(["172.17.0.0/16", "172.18.3.4"], ["172.19.128.0/17", "fd00::/64"])).toBe("172.20.0.0/16");
     expect(choosePrivateSubnet(["172.16.0.0/12"], ["192.168.0.0/24"])).toBe("192.168.16.0/20");
-    expect(() => choosePrivateSubnet(["172.16.0.0/12", "192.168.0.0/16"], [])).toThrow("non-overlapping IPv4 address pool");
+    expect(choosePrivateSubnet(["172.16.0.0/12", "192.168.0.0/16"], ["10.255.7.0/24"])).toBe("10.254.0.0/16");
+    const rfc1918 = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+    expect(choosePrivateSubnet(rfc1918, [])).toBe("100.127.0.0/16");
+    expect(() => choosePrivateSubnet([...rfc1918, "100.64.0.0/10"], [])).toThrow("non-overlapping IPv4 address pool");
   });
-  test("31 networks fit, none over another", () => {
+  test("more networks fit than Docker's 31, none over another", () => {
     const made: string[] = [];
-    for (let i = 0; i < 31; i++) made.push(choosePrivateSubnet([], made));
+    for (let i = 0; i < 40; i++) made.push(choosePrivateSubnet([], made));
     made.forEach((subnet, i) => expect(findOverlap(subnet, made.toSpliced(i, 1))).toBeUndefined());
-    expect(() => choosePrivateSubnet([], made)).toThrow();
+    expect(made[31]).toBe("10.255.0.0/16");
   });
   test("unique local subnets lie in fd00::/8 and differ", () => {
     const id = Uint8Array.of(1, 2, 3, 4, 5);

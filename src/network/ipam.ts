@@ -153,9 +153,11 @@ export function allocate(networkName: string, pool: AddressPool, state: Allocati
 }
 
 /**
- * The first block of private addresses that overlaps neither a route of the host nor another network: a /16 of
- * 172.17.0.0 to 172.31.0.0, then a /20 of 192.168.0.0/16, as Docker's default pools are (RFC 1918). A default route
- * overlaps everything and therefore says nothing. Texts that are no subnets ("default", "unreachable") are passed over.
+ * The first block of private addresses that overlaps neither a route of the host nor another network. First those of Docker's default
+ * pools (RFC 1918): a /16 of 172.17.0.0 to 172.31.0.0, a /20 of 192.168.0.0/16. Then, where Docker gives up after 31 networks or
+ * beside a VPN that routes all of these: a /16 of 10.0.0.0/8 from its end, which people count up from its beginning, and one of
+ * 100.64.0.0/10, addresses of networks behind a carrier's translation (RFC 6598). A default route overlaps everything and therefore
+ * says nothing. Texts that are no subnets ("default", "unreachable") are passed over.
  */
 export function choosePrivateSubnet(hostRoutes: Iterable<string>, otherNetworks: Iterable<string>): string {
   const taken: Cidr[] = [];
@@ -167,13 +169,15 @@ export function choosePrivateSubnet(hostRoutes: Iterable<string>, otherNetworks:
     if (!taken.some((block) => overlaps(block, candidate))) return formatCidr(candidate);
   }
   throw new SampanError("conflict", "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network", {
-    hint: "choose one with --subnet",
+    hint: "Choose one: sampan network create --subnet CIDR NAME",
   });
 }
 
 function* privateBlocks(): Generator<Cidr> {
   for (let second = 17; second <= 31; second++) yield parseCidr(`172.${second}.0.0/16`);
   for (let third = 0; third < 256; third += 16) yield parseCidr(`192.168.${third}.0/20`);
+  for (let second = 255; second >= 0; second--) yield parseCidr(`10.${second}.0.0/16`);
+  for (let second = 127; second >= 64; second--) yield parseCidr(`100.${second}.0.0/16`);
 }
 
 /** A destination as `ip route` shows it: a host route may lack its prefix length. */

@@ -14,6 +14,7 @@ export interface NetworkRecord {
   /** At most one of each family; empty for host and none. */
   readonly pools: readonly AddressPool[];
   readonly internal: boolean;
+  readonly attachable?: boolean;
   readonly icc: boolean;
   readonly masquerade: boolean;
   /** Bytes; 0 is the kernel's default. */

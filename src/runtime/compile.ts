@@ -54,7 +54,9 @@ export function compile(launch: Launch): Plan {
   inner.call("setsid", [], { what: `start a session ${where}`, why: "no controlling terminal of the host's" });
   inner.call("umask", [0], { what: `set the umask ${where}`, why: "modes are as asked while the filesystem is built" });
   if (process.oomScoreAdj !== undefined) writeFile(context, "/proc/self/oom_score_adj", String(process.oomScoreAdj), "process.oomScoreAdj");
-  if (launch.network?.inner) sendNetlink(context, inner, launch.network.inner, undefined, "network inside");
+  if (launch.network?.inner) inner.stage("network inside");
+  for (const { path, value, why } of launch.network?.sysctls ?? []) writeFile(context, `/proc/sys/${path}`, value, why);
+  if (launch.network?.inner) sendNetlink(context, inner, launch.network.inner, undefined);
   const devpts = buildRoot(context, process.cwd, namespaces, newUser);
   setHostname(context, namespaces);
   const { root, dev } = devpts;
@@ -127,7 +129,10 @@ function finishOuter(context: Context, meeting: Meeting, child: Call, pidfd: Fd,
   close(meeting.streams?.stderr.write);
   if (launch.birth) recordBirth(context, child, launch.birth);
   if (newUser) mapUsers(context, child);
-  if (launch.network?.outer) sendNetlink(context, outer, launch.network.outer, child, "network outside");
+  if (launch.network?.outer) {
+    outer.stage("network outside");
+    sendNetlink(context, outer, launch.network.outer, child);
+  }
   if (meeting.prepared) sendByte(outer, meeting.prepared.write, `start ${where}`, "mappings and network are there");
   const { monitor } = launch;
   if (!monitor || !meeting.release || !meeting.ready) {

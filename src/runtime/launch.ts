@@ -39,6 +39,14 @@ export interface NetlinkBatch {
   readonly messages: readonly { readonly label: string }[];
 }
 
+export interface NetworkPlan {
+  /** Sent from the host's namespace. */
+  readonly outer?: NetlinkBatch;
+  /** Sent from the container's, after its sysctls are written: paths beneath /proc/sys. */
+  readonly inner?: NetlinkBatch;
+  readonly sysctls?: readonly { readonly path: string; readonly value: string; readonly why: string }[];
+}
+
 export interface HealthPlan {
   readonly intervalMs: number;
   readonly timeoutMs: number;
@@ -94,7 +102,7 @@ export interface Launch {
   readonly cgroup?: CgroupPlan;
   /** seccomp(2) program, `struct sock_filter[]`. */
   readonly seccomp?: { readonly program: Uint8Array; readonly flags: number };
-  readonly network?: { readonly outer?: NetlinkBatch; readonly inner?: NetlinkBatch };
+  readonly network?: NetworkPlan;
   readonly init: boolean;
   /** With a monitor the container outlives its starter; without, keel waits and the streams are the caller's own. */
   readonly monitor?: MonitorPlan;

@@ -16,9 +16,8 @@ const ACK_SIZE = 36;
  * One batch of rtnetlink messages: one send, then one acknowledgement per message, each checked, so that the message
  * that failed is known by its label. The namespace is that of the side which sends.
  */
-export function sendNetlink(context: Context, line: Line, batch: NetlinkBatch, pid: Call | undefined, stage: string): void {
+export function sendNetlink(context: Context, line: Line, batch: NetlinkBatch, pid: Call | undefined): void {
   const { where } = context;
-  line.stage(stage);
   const what = `configure the network ${where}`;
   const socket: Fd = line.call("socket", [AF_NETLINK, SOCK_RAW | C.O_CLOEXEC, NETLINK_ROUTE], { what, why: "rtnetlink(7)" });
   line.call("setsockopt", [socket, SOL_NETLINK, NETLINK_CAP_ACK, new Block(4, "int").u32(0, 1), 4], { what, why: "short acknowledgements" });

@@ -219,7 +219,10 @@ function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made
   if (launch.keepBelow > 3) outer.call("close_range", [3, launch.keepBelow - 1, C.CLOSE_RANGE_CLOEXEC], { what: "mark descriptors", why: "the caller's are the program's, not the hooks'" });
   if (launch.birth) recordBirth(context, child, launch.birth);
   if (made.newUser) mapUsers(context, child);
-  if (launch.network?.outer) sendNetlink(context, outer, launch.network.outer, child, "network outside");
+  if (launch.network?.outer) {
+    outer.stage("network outside");
+    sendNetlink(context, outer, launch.network.outer, child);
+  }
   if (meeting.prepared) sendByte(outer, meeting.prepared.write, `start ${where}`, "mappings and devices are there");
   const hooks = { state: launch.state, where, output: launch.hookOutput, pid: child };
   if (meeting.built && meeting.hooked) {

@@ -77,6 +77,35 @@ test("a source address that is not of the network goes nowhere", async () => {
   await ok("rm", "-f", "liar");
 });
 
+/** Sends one router advertisement for 2001:db8:bad::/64 from eth0. */
+const ADVERTISE = `
+import socket, struct
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(("eth0", 0)); mac = s.getsockname()[4]
+source, everybody = (socket.inet_pton(socket.AF_INET6, a) for a in ("fe80::bad", "ff02::1"))
+prefix = struct.pack("!BBBBIII", 3, 4, 64, 0xc0, 86400, 14400, 0) + socket.inet_pton(socket.AF_INET6, "2001:db8:bad::")
+message = struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + prefix + struct.pack("!BB", 1, 1) + mac
+total = sum(struct.unpack("!%dH" % (len(message) // 2 + 20), source + everybody + struct.pack("!IHBB", len(message), 0, 0, 58) + message))
+while total >> 16: total = (total & 0xffff) + (total >> 16)
+message = message[:2] + struct.pack("!H", ~total & 0xffff) + message[4:]
+s.send(bytes.fromhex("333300000001") + mac + bytes.fromhex("86dd") + struct.pack("!IHBB", 6 << 28, len(message), 58, 255) + source + everybody + message)
+`;
+
+test("a container that says it is a router gives neither the host nor another container an address or a route (CVE-2020-13401)", async () => {
+  await ok("network", "create", "--ipv6", "six");
+  // A host that does not forward IPv6 is one that listens to routers.
+  world.host.run("sysctl", "-qw", "net.ipv6.conf.all.forwarding=0");
+  for (const network of ["aa", "six"]) {
+    await ok("run", "-d", "--name", "victim", "--network", network, "host", "sleep", "600");
+    await ok("run", "--rm", "--network", network, "host", "/usr/bin/python3", "-c", ADVERTISE);
+    const heard = async (): Promise<string> => [world.host.run("sh", "-c", "ip -6 addr; ip -6 route"), await ok("exec", "victim", "sh", "-c", "ip -6 addr; ip -6 route; cat /proc/net/dev_snmp6/eth0 2>&1")].join("\n");
+    // It has come, and nobody minded it.
+    expect(await heard()).toMatch(/Icmp6InRouterAdvertisements\s+1/);
+    expect(await heard()).not.toMatch(/2001:db8:bad|fe80::bad/);
+    await ok("rm", "-f", "victim");
+  }
+  await ok("network", "rm", "six");
+});
+
 test("names that a container would like to be known by write nothing else into the others' hosts files", async () => {
   for (const alias of ["x y", "x#y", "x\n192.0.2.1 bank", "localhost\t"]) {
     const { exitCode } = await world.sandbox.sampan(["run", "--rm", "--network", "aa", "--network-alias", alias, "host", "true"]);

@@ -286,10 +286,12 @@ describe("asking first", () => {
 describe("networks and volumes", () => {
   test("network create pairs gateways and ranges with their subnets", async () => {
     const answers = { "networks.create": { id: "n1", warnings: [] } };
-    const { calls, out } = await run("network/create", ["--subnet", "10.1.0.0/16", "--subnet", "fd00::/64", "--gateway", "fd00::1", "--gateway", "10.1.0.1", "--ip-range", "10.1.5.0/24", "-o", "mtu=1400", "--internal", "back"], answers);
+    const { calls, out } = await run("network/create", ["--subnet", "10.1.0.0/16", "--subnet", "fd00::/64", "--gateway", "fd00::1", "--gateway", "10.1.0.1", "--ip-range", "10.1.5.0/24", "--aux-address", "router=10.1.0.9", "-o", "mtu=1400", "--internal", "back"], answers);
     expect(out).toBe("n1\n");
-    expect(calls[0]?.[1]).toMatchObject({ name: "back", driver: "bridge", internal: true, options: { mtu: "1400" }, subnets: [{ subnet: "10.1.0.0/16", gateway: "10.1.0.1", ipRange: "10.1.5.0/24" }, { subnet: "fd00::/64", gateway: "fd00::1" }] });
+    expect(calls[0]?.[1]).toMatchObject({ name: "back", driver: "bridge", internal: true, options: { mtu: "1400" }, subnets: [{ subnet: "10.1.0.0/16", gateway: "10.1.0.1", ipRange: "10.1.5.0/24", auxAddresses: { router: "10.1.0.9" } }, { subnet: "fd00::/64", gateway: "fd00::1" }] });
     expect(await run("network/create", ["--subnet", "10.1.0.0/16", "--gateway", "10.2.0.1", "x"])).toMatchObject({ code: 1, err: containing("no matching subnet for gateway 10.2.0.1") });
+    expect(await run("network/create", ["--gateway", "10.2.0.1", "x"])).toMatchObject({ code: 1, err: containing("every ip-range or gateway must have a corresponding subnet") });
+    expect(await run("network/create", ["--subnet", "10.1.0.0/16", "--aux-address", "a=10.2.0.9", "x"])).toMatchObject({ code: 1, err: containing("no matching subnet for aux-address 10.2.0.9") });
     expect(await run("network/create", ["--subnet", "10.1.0.0/40", "x"])).toMatchObject({ code: 1, err: containing("invalid CIDR address: 10.1.0.0/40") });
   });
   test("connect names the network first, as Docker does", async () => {

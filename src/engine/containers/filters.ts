@@ -22,7 +22,7 @@ function invalid(key: string, value: string): SampanError {
 }
 
 /** Docker's match of names and ids: equal, or a regular expression that is found in it. */
-function pattern(value: string): (text: string) => boolean {
+export function pattern(value: string): (text: string) => boolean {
   let expression: RegExp | undefined;
   try {
     expression = new RegExp(value);

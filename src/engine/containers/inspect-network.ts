@@ -3,11 +3,14 @@ import type { ContainerRecord, EndpointRecord, NetworkRecord } from "../../stora
 import type { ContainerNetworkSettings, EndpointDetails } from "../api.ts";
 import { DEFAULT_NETWORK } from "../../network/model.ts";
 import type { EngineContext } from "../context.ts";
+import { attachmentOf } from "../network/lease.ts";
 import { namesOf } from "../network/members.ts";
 import { networkOf } from "../network/model.ts";
+import { findNetwork } from "../network/wishes.ts";
+import type { NetworkAttachment } from "../request.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import { processOf } from "./liveness.ts";
-import { exposedPortsOf, networkNamesOf } from "./summary.ts";
+import { attachmentsOf, exposedPortsOf } from "./summary.ts";
 
 function emptyEndpoint(): EndpointDetails {
   return {
@@ -16,19 +19,30 @@ function emptyEndpoint(): EndpointDetails {
   };
 }
 
+/** A network that a container is to be on when it starts. */
+function wished(attachment: NetworkAttachment): EndpointDetails {
+  return { ...emptyEndpoint(), IPAMConfig: ipamConfigOf(attachment), Aliases: attachment.aliases.length === 0 ? null : [...attachment.aliases], MacAddress: attachment.macAddress ?? "" };
+}
+
+/** The addresses that a person chose. */
+function ipamConfigOf({ ipv4, ipv6, linkLocalIps }: NetworkAttachment): EndpointDetails["IPAMConfig"] {
+  const chosen = {
+    ...(ipv4 === undefined ? {} : { IPv4Address: ipv4 }), ...(ipv6 === undefined ? {} : { IPv6Address: ipv6 }), ...(linkLocalIps === undefined ? {} : { LinkLocalIPs: [...linkLocalIps] }),
+  };
+  return Object.keys(chosen).length === 0 ? null : chosen;
+}
+
 function prefixLength(subnet: string | undefined): number {
   return Number(subnet?.split("/")[1] ?? 0);
 }
 
-function endpointDetails(record: ContainerRecord, stored: StoredConfig, endpoint: EndpointRecord, network: NetworkRecord | undefined): EndpointDetails {
+function endpointDetails(record: ContainerRecord, endpoint: EndpointRecord, network: NetworkRecord | undefined): EndpointDetails {
   const subnets = network === undefined ? [] : networkOf(network).pools;
   const v4 = endpoint.ipv4 === null ? undefined : subnets.find(({ subnet }) => !subnet.includes(":"));
   const v6 = endpoint.ipv6 === null ? undefined : subnets.find(({ subnet }) => subnet.includes(":"));
-  const asked = stored.request.networks.find((attachment) => attachment.network === network?.name || attachment.network === network?.id);
-  const fixed = { ...(asked?.ipv4 === undefined ? {} : { IPv4Address: asked.ipv4 }), ...(asked?.ipv6 === undefined ? {} : { IPv6Address: asked.ipv6 }) };
   return {
     ...emptyEndpoint(),
-    IPAMConfig: Object.keys(fixed).length === 0 ? null : fixed,
+    IPAMConfig: ipamConfigOf(attachmentOf(endpoint)),
     Aliases: endpoint.aliases.length === 0 ? null : [...endpoint.aliases],
     NetworkID: endpoint.networkId,
     // On the default network nobody is found by name.
@@ -55,11 +69,13 @@ function portsOf(context: EngineContext, record: ContainerRecord, stored: Stored
 export function networkSettingsOf(context: EngineContext, record: ContainerRecord, stored: StoredConfig): ContainerNetworkSettings {
   const known = new Map(context.store.networks.list().map((network) => [network.id, network]));
   const networks: Record<string, EndpointDetails> = {};
+  for (const attachment of attachmentsOf(stored)) {
+    networks[findNetwork(context, attachment.network)?.name ?? attachment.network] = wished(attachment);
+  }
   for (const endpoint of context.store.endpoints.ofContainer(record.id)) {
     const network = known.get(endpoint.networkId);
-    networks[network?.name ?? endpoint.networkId] = endpointDetails(record, stored, endpoint, network);
+    networks[network?.name ?? endpoint.networkId] = endpointDetails(record, endpoint, network);
   }
-  if (Object.keys(networks).length === 0) for (const name of networkNamesOf(stored)) networks[name] = emptyEndpoint();
   const process = record.status === "running" || record.status === "paused" ? processOf(context, record) : undefined;
   // Docker repeats the default network's addresses at the top.
   const { EndpointID, Gateway, IPAddress, IPPrefixLen, IPv6Gateway, GlobalIPv6Address, GlobalIPv6PrefixLen, MacAddress } = networks["bridge"] ?? emptyEndpoint();

@@ -1,5 +1,6 @@
 import type { ContainerRecord, ContainerStatus as StoredStatus, PortLease } from "../../storage/state/index.ts";
 import type { ContainerStatus, ContainerSummary, MountPoint, PublishedPort } from "../api.ts";
+import type { NetworkAttachment } from "../request.ts";
 import { commandOf } from "../spec/runtime-config.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 
@@ -34,10 +35,9 @@ export function mountPointsOf(stored: StoredConfig): MountPoint[] {
 /** Docker's name of the network that a container is on if nobody says otherwise. */
 export const DEFAULT_NETWORK = "bridge";
 
-/** The names of the networks that a container is on. */
-export function networkNamesOf(stored: StoredConfig): string[] {
-  const names = stored.request.networks.map(({ network }) => network);
-  return (names.length === 0 ? [DEFAULT_NETWORK] : names).filter((name) => !name.startsWith("container:"));
+/** The networks that a container is to be on. */
+export function attachmentsOf({ request: { networks } }: StoredConfig): readonly NetworkAttachment[] {
+  return networks.length === 0 ? [{ network: DEFAULT_NETWORK, aliases: [] }] : networks.filter(({ network }) => !network.startsWith("container:"));
 }
 
 /** "80/tcp" of every port that the image or the person exposes or publishes. */
@@ -79,7 +79,7 @@ export function summaryOf(record: ContainerRecord, stored: StoredConfig, leases:
   return {
     id: record.id, name: record.name, image: record.imageReference, imageId: record.imageId ?? "", command: commandOf(stored),
     createdAtMs: record.createdMs, status, startedAtMs: record.startedMs ?? 0, finishedAtMs: runs ? 0 : (record.finishedMs ?? 0), exitCode: record.exitCode ?? 0,
-    health: runs ? record.healthStatus : "none", ports: runs ? portsOf(stored, leases) : [], labels: record.labels, mounts: mountPointsOf(stored), networks: networkNamesOf(stored),
+    health: runs ? record.healthStatus : "none", ports: runs ? portsOf(stored, leases) : [], labels: record.labels, mounts: mountPointsOf(stored), networks: attachmentsOf(stored).map(({ network }) => network),
     ...sizes,
   };
 }

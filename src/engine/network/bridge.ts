@@ -59,7 +59,7 @@ export async function makeBridge(context: EngineContext, recorded: NetworkRecord
   await rebuildRules(context);
   const spec: BridgeSpec = {
     name: bridge, mtu: network.mtu, mac: macFor(pools[0]?.gateway ?? "0.0.0.0"),
-    addresses: pools.map(({ gateway, subnet }) => `${gateway}/${parseCidr(subnet).prefix}`),
+    addresses: pools.map(({ gateway, subnet }) => `${gateway}/${parseCidr(subnet).prefix}`), kernelWithoutIpv6: !context.hasIpv6,
   };
   const what = `set up network "${network.name}"`;
   await sendBatches(context, [{ batch: createBridge(spec), tolerate: ["EEXIST"] }], { what });

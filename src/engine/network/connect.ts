@@ -1,6 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { ProblemsError, SampanError } from "../../base/errors.ts";
-import { attachFromHost, configureOneMore } from "../../network/attach.ts";
+import { attachFromHost, configureOneMore, containerSysctls } from "../../network/attach.ts";
 import type { Attachment } from "../../network/attach.ts";
 import { newRoute } from "../../network/rtnetlink/address.ts";
 import { BatchWriter } from "../../network/rtnetlink/batch.ts";
@@ -22,12 +22,12 @@ import { attachmentsOf, gatewayOf, leaseEndpoint } from "./lease.ts";
 import type { Endpoint } from "./lease.ts";
 import { isInternal, removeLinks } from "./leave.ts";
 import { refreshHostsOf, refreshMembers } from "./members.ts";
-import { isModelOfItsOwn, networkModeOf, networkOf } from "./model.ts";
+import { isModelOfItsOwn, networkModeOf, networkOf, notFound } from "./model.ts";
 import { publishPorts, withdrawPorts } from "./publish.ts";
 import { portTarget } from "./rules.ts";
 import type { PortTarget } from "./rules.ts";
 import { sendBatches } from "./send.ts";
-import { resolveWish, wishProblems } from "./wishes.ts";
+import { findNetwork, resolveWish, wishProblems } from "./wishes.ts";
 import type { Wish } from "./wishes.ts";
 
 /** Puts a container on one more network: at once if it runs, else from its next start on. */
@@ -53,7 +53,8 @@ function isRunning({ status }: ContainerRecord): boolean {
 
 /** Docker's words where a container has no network of its own, or none at all. */
 function refuseModels(mode: string, network: NetworkRecord): void {
-  if (mode.startsWith("container:") || mode === "host" || network.driver === "host") {
+  if (network.driver === "host") throw new SampanError("denied", "container cannot be disconnected from host network or connected to host network");
+  if (mode.startsWith("container:") || mode === "host") {
     throw new SampanError("denied", "container sharing network namespace with another container or host cannot be connected to any other network");
   }
   if (network.driver === "none") throw new SampanError("denied", "container cannot be connected to multiple networks with one of the networks in private (none) mode");
@@ -62,17 +63,8 @@ function refuseModels(mode: string, network: NetworkRecord): void {
 /** The networks that a container is to be on as far as they are still there. */
 function wishedNetworks(context: EngineContext, { request }: StoredConfig): NetworkRecord[] {
   if (!isModelOfItsOwn(networkModeOf(request.networks))) return [];
-  const names = request.networks.length === 0 ? ["bridge"] : request.networks.map(({ network }) => (network === "default" ? "bridge" : network));
-  return names.map((name) => findOrUndefined(context, name)).filter((network) => network !== undefined);
-}
-
-function findOrUndefined(context: EngineContext, name: string): NetworkRecord | undefined {
-  try {
-    return networkOf(context.store.networks.find(name));
-  } catch (error) {
-    if (error instanceof SampanError && error.kind === "not-found") return undefined;
-    throw error;
-  }
+  const names = request.networks.length === 0 ? ["bridge"] : request.networks.map(({ network }) => network);
+  return names.map((name) => findNetwork(context, name)).filter((network) => network !== undefined);
 }
 
 /** In a transaction: changes what the container is to be on when it starts again. */
@@ -112,8 +104,8 @@ async function connectLive(context: EngineContext, record: ContainerRecord, wish
       setNetworks(context, record, (networks) => [...networks, attachment]);
       return leaseEndpoint(context, record.id, { network, attachment }, freePlace(activeEndpoints(context, record)));
     });
-    const values = withGateways(attachmentsOf([endpoint], () => index)[0], before.map((other) => other.network));
-    await sendBatches(context, [{ batch: attachFromHost([values], "netns-fd") }, { batch: configureOneMore(values), inside: true }], { what: `connect container "${record.name}" to network "${network.name}"`, netns });
+    const values = withGateways(attachmentsOf(context, [endpoint], () => index)[0], before.map((other) => other.network));
+    await sendBatches(context, [{ batch: attachFromHost([values], "netns-fd") }, { batch: configureOneMore(values), inside: true, sysctls: containerSysctls([values]) }], { what: `connect container "${record.name}" to network "${network.name}"`, netns });
   } catch (error) {
     if (endpoint !== undefined) await undo(context, record, endpoint);
     throw error;
@@ -150,7 +142,7 @@ function forget(context: EngineContext, record: ContainerRecord, network: Networ
     store.endpoints.delete(network.id, record.id);
     store.networks.releaseAddresses(record.id, network.id);
     if (hostInterface !== null) store.resources.release(record.id, "veth", hostInterface);
-    if (store.containers.get(record.id) !== undefined) setNetworks(context, record, (networks) => networks.filter((attachment) => findOrUndefined(context, attachment.network === "default" ? "bridge" : attachment.network)?.id !== network.id));
+    if (store.containers.get(record.id) !== undefined) setNetworks(context, record, (networks) => networks.filter((attachment) => findNetwork(context, attachment.network)?.id !== network.id));
   });
 }
 
@@ -171,7 +163,7 @@ function activeEndpoints(context: EngineContext, record: ContainerRecord): Place
 export async function disconnect(context: EngineContext, name: string, networkName: string, force: boolean): Promise<void> {
   requireRoot();
   await recordPredefined(context);
-  const network = networkOf(context.store.networks.find(networkName === "default" ? "bridge" : networkName));
+  const network = findNetwork(context, networkName);
   let record: ContainerRecord;
   try {
     record = await findSteady(context, name);
@@ -180,6 +172,13 @@ export async function disconnect(context: EngineContext, name: string, networkNa
     throw error;
   }
   const stored = storedConfigOf(context, record);
+  if (network === undefined) {
+    // Removed while the container was at rest, which could never start again if it could not be told to do without.
+    if (isRunning(record) || !stored.request.networks.some((attachment) => attachment.network === networkName)) throw notFound(networkName);
+    context.store.transaction(() => { setNetworks(context, record, (networks) => networks.filter((attachment) => attachment.network !== networkName)); });
+    return;
+  }
+  if (network.driver === "none" && networkModeOf(stored.request.networks) === "none") return; // it may be connected to others as it is
   if (network.driver === "host" || networkModeOf(stored.request.networks) === "host") {
     throw new SampanError("denied", "container cannot be disconnected from host network or connected to host network");
   }

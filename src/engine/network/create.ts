@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
-import { ProblemsError, errnoOf } from "../../base/errors.ts";
+import { ProblemsError, SampanError, errnoOf } from "../../base/errors.ts";
 import { createId } from "../../base/ids.ts";
 import { resolveNetwork, validateNetworkCreate } from "../../network/create.ts";
 import type { NetworkCreateRequest } from "../../network/create.ts";
@@ -18,11 +18,14 @@ import { dump } from "./send.ts";
 /** Records a network and makes its bridge; if that fails, there is none. Throws every problem at once, in Docker's words. */
 export async function createNetwork(context: EngineContext, request: NetworkRequest): Promise<{ id: string; warnings: readonly string[] }> {
   requireRoot();
+  if (request.ipv6 && !context.hasIpv6) throw new SampanError("unsupported", `Cannot make network "${request.name}" with IPv6: this kernel has none`, { hint: "Is it started with ipv6.disable=1?" });
   const { store } = context;
   await recordPredefined(context);
   const wanted: NetworkCreateRequest = {
-    name: request.name, driver: request.driver, internal: request.internal, ipv6: request.ipv6, labels: request.labels, options: request.options,
-    pools: request.subnets.map(({ subnet, gateway, ipRange }) => ({ subnet, ...(gateway === undefined ? {} : { gateway }), ...(ipRange === undefined ? {} : { ipRange }) })),
+    name: request.name, driver: request.driver, internal: request.internal, ipv6: request.ipv6, attachable: request.attachable, labels: request.labels, options: request.options,
+    pools: request.subnets.map(({ subnet, gateway, ipRange, auxAddresses }) => ({
+      subnet, ...(gateway === undefined ? {} : { gateway }), ...(ipRange === undefined ? {} : { ipRange }), ...(auxAddresses === undefined ? {} : { auxAddresses }),
+    })),
   };
   const hostRoutes = decodeRoutes(await dump(context, "routes")).map(({ destination }) => destination);
   const interfaces = decodeLinks(await dump(context, "links")).map(({ name }) => name);

@@ -1,5 +1,7 @@
+import { SampanError } from "../../base/errors.ts";
 import { createId } from "../../base/ids.ts";
 import { choosePrivateSubnet, defaultGateway, findOverlap } from "../../network/ipam.ts";
+import type { AddressPool } from "../../network/ipam.ts";
 import { parseCidr } from "../../network/ip.ts";
 import { DEFAULT_NETWORK, PREDEFINED_NETWORKS } from "../../network/model.ts";
 import type { NetworkRecord } from "../../network/model.ts";
@@ -28,23 +30,28 @@ export function findDefaultNetwork(context: EngineContext): NetworkRecord | unde
  */
 export async function settleDefaultSubnet(context: EngineContext, network: NetworkRecord): Promise<NetworkRecord> {
   const { store } = context;
+  if (network.name !== DEFAULT_NETWORK) return network;
   const subnet = network.pools[0]?.subnet;
-  if (network.name !== DEFAULT_NETWORK || subnet === undefined) return network;
   const routes = await hostRoutes(context, network.bridge);
-  if (findOverlap(subnet, routes) === undefined) return network;
+  if (subnet !== undefined && findOverlap(subnet, routes) === undefined) return network;
   return store.transaction(() => {
     if (store.endpoints.ofNetwork(network.id).some(({ active }) => active)) return network;
-    const taken = store.networks.list().filter(({ id }) => id !== network.id).flatMap((row) => networkOf(row).pools.map((pool) => pool.subnet));
-    const chosen = choosePrivateSubnet(routes, taken);
-    const moved = { ...network, pools: [{ subnet: chosen, gateway: defaultGateway(parseCidr(chosen)) }] };
+    const moved = { ...network, pools: [privatePool(context, routes, network.id)] };
     store.networks.setConfig(network.id, JSON.stringify(moved));
     return moved;
   });
 }
 
+/** Throws "conflict" where every block of private addresses is the host's or another network's. */
+function privatePool({ store }: EngineContext, routes: readonly string[], except?: string): AddressPool {
+  const taken = store.networks.list().filter(({ id }) => id !== except).flatMap((row) => networkOf(row).pools.map((pool) => pool.subnet));
+  const subnet = choosePrivateSubnet(routes, taken);
+  return { subnet, gateway: defaultGateway(parseCidr(subnet)) };
+}
+
 /**
- * Records the three networks that are always there; idempotent. The default one's subnet is chosen here and stays,
- * whatever routes the host gets later.
+ * Records the three networks that are always there; idempotent. The default one's subnet is chosen here and stays, whatever
+ * routes the host gets later. If none is left it has none, and whoever wants to use it is told; all else works without.
  */
 export async function recordPredefined(context: EngineContext): Promise<void> {
   const { store } = context;
@@ -52,16 +59,22 @@ export async function recordPredefined(context: EngineContext): Promise<void> {
   const routes = await hostRoutes(context);
   store.transaction(() => {
     if (findDefaultNetwork(context) !== undefined) return;
-    const taken = store.networks.list().flatMap((row) => networkOf(row).pools.map(({ subnet }) => subnet));
     const created = new Date().toISOString();
     for (const [name, driver] of Object.entries(PREDEFINED_NETWORKS)) {
       const isBridge = driver === "bridge";
-      const subnet = isBridge ? choosePrivateSubnet(routes, taken) : "";
       store.networks.create(rowOf({
-        id: createId(), name, driver, bridge: isBridge ? hostNamesOf(context.paths.root).bridge : "",
-        pools: isBridge ? [{ subnet, gateway: defaultGateway(parseCidr(subnet)) }] : [],
+        id: createId(), name, driver, bridge: isBridge ? hostNamesOf(context.paths.root).bridge : "", pools: isBridge ? poolIfAny(context, routes) : [],
         internal: false, icc: true, masquerade: true, mtu: 0, hostBinding: "", labels: {}, options: {}, created,
       }));
     }
   });
+}
+
+function poolIfAny(context: EngineContext, routes: readonly string[]): AddressPool[] {
+  try {
+    return [privatePool(context, routes)];
+  } catch (error) {
+    if (!(error instanceof SampanError) || error.kind !== "conflict") throw error;
+    return [];
+  }
 }

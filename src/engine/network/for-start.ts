@@ -1,7 +1,7 @@
-import { attachFromHost, loopbackOnly, configureFromContainer } from "../../network/attach.ts";
+import { attachFromHost, configureFromContainer, containerSysctls, loopbackOnly } from "../../network/attach.ts";
 import { interfaceIndexFor, interfaceNameFor } from "../../network/model.ts";
 import type { PublishedPort } from "../../network/ports.ts";
-import type { NetlinkBatch } from "../../runtime/index.ts";
+import type { NetworkPlan } from "../../runtime/index.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { EngineContext } from "../context.ts";
 import type { StoredConfig } from "../spec/stored.ts";
@@ -36,8 +36,7 @@ export interface NetworkStart {
 
 /** What a start needs of the network: messages for both sides, and the files by which names are found. */
 export interface StartNetwork extends NetworkFiles {
-  readonly outer?: NetlinkBatch;
-  readonly inner?: NetlinkBatch;
+  readonly plan: NetworkPlan;
   /** To be awaited before the plan runs: the packet filter has the container's ports. */
   readonly ready: Promise<void> | undefined;
 }
@@ -84,13 +83,13 @@ export function networkForStart(context: EngineContext, stored: StoredConfig, st
   const { mode, endpoints } = start;
   const files = filesFor(context, stored, mode, endpoints);
   const base = { ...files, warnings: [...start.warnings, ...files.warnings] };
-  if (!isModelOfItsOwn(mode)) return { ...base, ready: undefined, ...(mode === "none" ? { inner: loopbackOnly() } : {}) };
+  if (!isModelOfItsOwn(mode)) return { ...base, ready: undefined, plan: mode === "none" ? { inner: loopbackOnly() } : {} };
   // Without its bridge the plan is only to be looked at.
-  const attachments = attachmentsOf(endpoints, (network) => readyIndex(context, network) ?? 0);
+  const attachments = attachmentsOf(context, endpoints, (network) => readyIndex(context, network) ?? 0);
   const ready = make && start.published.length > 0 ? publish(context, start) : undefined;
   // Whoever never comes to await it has failed before, and says why.
   ready?.catch(() => undefined);
-  return { ...base, ready, outer: attachFromHost(attachments, "pid"), inner: configureFromContainer(attachments) };
+  return { ...base, ready, plan: { outer: attachFromHost(attachments, "pid"), sysctls: containerSysctls(attachments), inner: configureFromContainer(attachments) } };
 }
 
 async function publish(context: EngineContext, { published, endpoints }: NetworkStart): Promise<void> {

@@ -70,7 +70,7 @@ export function prefixOf(network: NetworkRecord, address: string): number {
 }
 
 /** For every endpoint its messages' values; default routes go by the first network of each family that has a way out. */
-export function attachmentsOf(endpoints: readonly Endpoint[], bridgeIndex: (network: NetworkRecord) => number): Attachment[] {
+export function attachmentsOf({ hasIpv6 }: EngineContext, endpoints: readonly Endpoint[], bridgeIndex: (network: NetworkRecord) => number): Attachment[] {
   const routed = new Set<number>();
   return endpoints.map((endpoint) => {
     const { network } = endpoint;
@@ -83,7 +83,7 @@ export function attachmentsOf(endpoints: readonly Endpoint[], bridgeIndex: (netw
     }
     return {
       hostInterface: endpoint.hostInterface, interfaceName: endpoint.interfaceName, interfaceIndex: endpoint.interfaceIndex,
-      bridgeIndex: bridgeIndex(network), mac: endpoint.mac, mtu: network.mtu, addresses: endpoint.addresses, gateways, isolated: !network.icc,
+      bridgeIndex: bridgeIndex(network), mac: endpoint.mac, mtu: network.mtu, addresses: endpoint.addresses, gateways, isolated: !network.icc, kernelWithoutIpv6: !hasIpv6,
     };
   });
 }

@@ -4,6 +4,7 @@ import type { NetworkRecord } from "../../network/model.ts";
 import type { MemberRecord } from "../../storage/state/index.ts";
 import type { Filters, NetworkDetails } from "../api.ts";
 import type { EngineContext } from "../context.ts";
+import { pattern } from "../containers/filters.ts";
 import { recordPredefined } from "./defaults.ts";
 import { prefixOf } from "./lease.ts";
 import { networkOf } from "./model.ts";
@@ -42,10 +43,12 @@ function detailsOf(network: NetworkRecord, members: readonly MemberRecord[]): Ne
     Name: network.name, Id: network.id, Created: network.created, Scope: "local", Driver: network.driver === "none" ? "null" : network.driver,
     EnableIPv4: network.driver !== "bridge" || hasPool(false), EnableIPv6: hasPool(true),
     IPAM: {
-      Driver: "default", Options: null,
-      Config: network.pools.map(({ subnet, ipRange, gateway }) => ({ Subnet: subnet, ...(ipRange === undefined ? {} : { IPRange: ipRange }), Gateway: gateway })),
+      Driver: "default", Options: Object.hasOwn(PREDEFINED_NETWORKS, network.name) ? null : {},
+      Config: network.pools.map(({ subnet, ipRange, gateway, auxAddresses }) => ({
+        Subnet: subnet, ...(ipRange === undefined ? {} : { IPRange: ipRange }), Gateway: gateway, ...(auxAddresses === undefined ? {} : { AuxiliaryAddresses: { ...auxAddresses } }),
+      })),
     },
-    Internal: network.internal, Attachable: false, Ingress: false, ConfigFrom: { Network: "" }, ConfigOnly: false,
+    Internal: network.internal, Attachable: network.attachable === true, Ingress: false, ConfigFrom: { Network: "" }, ConfigOnly: false,
     Containers: Object.fromEntries(own.map((member) => [member.containerId, {
       Name: member.name, EndpointID: member.id, MacAddress: member.macAddress ?? "", IPv4Address: withPrefix(member.ipv4), IPv6Address: withPrefix(member.ipv6),
     }])),
@@ -67,10 +70,14 @@ function networkFilter(filters: Filters): Accept {
 
 function testOf(key: string, value: string): Accept {
   switch (key) {
-    case "name":
-      return ({ Name }) => Name.includes(value);
-    case "id":
-      return ({ Id }) => Id.startsWith(value);
+    case "name": {
+      const matches = pattern(value);
+      return ({ Name }) => matches(Name);
+    }
+    case "id": {
+      const matches = pattern(value);
+      return ({ Id }) => matches(Id);
+    }
     case "driver":
       return ({ Driver }) => Driver === value;
     case "scope":

@@ -96,9 +96,10 @@ function rewrite(path: string, members: readonly HostsEntry[]): void {
     const text = buffer.toString("utf8", 0, size === 0 ? 0 : readSync(fd, buffer, 0, size, 0));
     const wanted = updateMembers(text, members);
     if (wanted === text) return;
-    // One write, then the end: a reader sees the old or the new lines, at worst some of the old ones behind the new.
+    // One write, then the end. What is longer than it will be ends in empty lines until then: a reader, or whoever comes after a kill
+    // between the two, must not take the rest of an old line for one ("172.18.0.5 db" cut to "2.18.0.5 db").
     const bytes = Buffer.from(wanted);
-    writeSync(fd, bytes, 0, bytes.length, 0);
+    writeSync(fd, bytes.length < size ? Buffer.concat([bytes, Buffer.alloc(size - bytes.length, "\n")]) : bytes, 0, Math.max(bytes.length, size), 0);
     if (bytes.length < size) ftruncateSync(fd, bytes.length);
   } finally {
     closeSync(fd);

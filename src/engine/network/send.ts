@@ -26,6 +26,8 @@ export interface Step {
   readonly protocol?: number;
   /** Sent from the namespace that `netns` is; before it, from the host's. */
   readonly inside?: boolean;
+  /** Written before the batch is sent, beneath /proc/sys; it shows the namespace of whoever opens it. */
+  readonly sysctls?: readonly { readonly path: string; readonly value: string; readonly why: string }[];
   /** Errnos that are no failure, for every message. */
   readonly tolerate?: CallOptions["tolerate"];
 }
@@ -47,6 +49,11 @@ export async function sendBatches(context: EngineContext, steps: readonly Step[]
     if (step.inside === true && !inside) {
       inside = true;
       line.call("setns", [INHERITED, C.CLONE_NEWNET], { what: options.what, why: "the container's network namespace" });
+    }
+    for (const { path, value, why } of step.sysctls ?? []) {
+      const file = line.call("openat", [C.AT_FDCWD, `/proc/sys/${path}`, C.O_WRONLY | C.O_CLOEXEC, 0], { what: options.what, why });
+      line.call("write", [file, value, value.length], { what: options.what, why });
+      line.call("close", [file], { what: options.what, why });
     }
     addBatch(line, step, options.what);
   }

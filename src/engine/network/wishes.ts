@@ -37,6 +37,16 @@ export function resolveWish(context: EngineContext, attachment: NetworkAttachmen
   return { network: networkOf(context.store.networks.find(name)), attachment };
 }
 
+/** The network of that name or id, if there is one. */
+export function findNetwork(context: EngineContext, name: string): NetworkRecord | undefined {
+  try {
+    return networkOf(context.store.networks.find(name === "default" ? DEFAULT_NETWORK : name));
+  } catch (error) {
+    if (error instanceof SampanError && error.kind === "not-found") return undefined;
+    throw error;
+  }
+}
+
 function conflicts(request: RunRequest, mode: string): string[] {
   const problems: string[] = [];
   const modes = request.networks.map(({ network }) => network);

@@ -10,6 +10,8 @@ export const command = defineCommand({
   usage: "[OPTIONS] NETWORK",
   examples: [["sampan network create --subnet 10.10.0.0/24 back", "A bridge with addresses of your choice"]],
   flags: {
+    attachable: bool("Mark it as one that may be attached to; every network may"),
+    "aux-address": many("map", parsePair, "Never give this address of the subnet to a container: NAME=ADDRESS"),
     driver: string("How it is made: bridge", { short: "d", singleDash: ["driver"], shownDefault: '"bridge"' }),
     gateway: many("ip", asGiven, "The host's address in the subnet"),
     internal: bool("Give it no way out"),
@@ -18,12 +20,12 @@ export const command = defineCommand({
     label: many("list", parseLabel, "Set a label"),
     opt: many("map", parsePair, "Set an option of the driver", { short: "o" }),
     subnet: many("cidr", asGiven, "Its addresses, as 10.10.0.0/24", { singleDash: ["subnet"] }),
-    attachable: bool("Accepted for Docker's sake: every network is", { hidden: true }),
   },
   args: { min: 1, max: 1 },
   async run(context, { flags, args, path }) {
+    const aux = pairsToRecord(flags["aux-address"]);
     // Not as flags are refused: Docker leaves these to its daemon, and the exit code is that of a failed command.
-    const problems = [...notParsed(flags.subnet, parseCidr), ...notParsed(flags["ip-range"], parseCidr), ...notParsed(flags.gateway, parseIp)];
+    const problems = [...notParsed(flags.subnet, parseCidr), ...notParsed(flags["ip-range"], parseCidr), ...notParsed(flags.gateway, parseIp), ...notParsed(Object.values(aux), parseIp)];
     if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1 });
     const { networks } = await context.engine();
     const { id, warnings } = await networks.create(
@@ -32,7 +34,8 @@ export const command = defineCommand({
         driver: flags.driver ?? "bridge",
         internal: flags.internal,
         ipv6: flags.ipv6,
-        subnets: pairSubnets(flags.subnet, flags.gateway, flags["ip-range"], path),
+        attachable: flags.attachable,
+        subnets: pairSubnets({ subnets: flags.subnet, gateways: flags.gateway, ranges: flags["ip-range"], aux }, path),
         options: pairsToRecord(flags.opt),
         labels: pairsToRecord(flags.label),
       },
@@ -60,19 +63,28 @@ function notParsed(texts: readonly string[], parse: (text: string) => unknown): 
   });
 }
 
-/** Each gateway and range goes to the subnet that holds it. Throws ProblemsError for one without a subnet. */
-export function pairSubnets(subnets: readonly string[], gateways: readonly string[], ranges: readonly string[], path: string): SubnetRequest[] {
+/** Each gateway, range and auxiliary address goes to the subnet that holds it. Throws ProblemsError for one without a subnet. */
+export function pairSubnets(flags: { subnets: readonly string[]; gateways: readonly string[]; ranges: readonly string[]; aux: Readonly<Record<string, string>> }, path: string): SubnetRequest[] {
   const problems: string[] = [];
-  const paired = subnets.map((subnet): { subnet: string; gateway?: string; ipRange?: string } => ({ subnet }));
-  const place = (address: string, what: string, field: "gateway" | "ipRange", text: string): void => {
+  const paired = flags.subnets.map((subnet): { subnet: string; gateway?: string; ipRange?: string; auxAddresses?: Record<string, string> } => ({ subnet }));
+  const homeOf = (address: string, what: string, text: string): (typeof paired)[number] | undefined => {
     const home = paired.find(({ subnet }) => contains(subnet, address));
-    if (home === undefined) problems.push(`no matching subnet for ${what} ${text}`);
-    else if (home[field] !== undefined) problems.push(`cannot configure multiple ${what}s (${text}, ${home[field]}) for the same subnet (${home.subnet})`);
+    if (home === undefined) problems.push(paired.length === 0 ? "every ip-range or gateway must have a corresponding subnet" : `no matching subnet for ${what} ${text}`);
+    return home;
+  };
+  const place = (address: string, what: string, field: "gateway" | "ipRange", text: string): void => {
+    const home = homeOf(address, what, text);
+    if (home === undefined) return;
+    if (home[field] !== undefined) problems.push(`cannot configure multiple ${what}s (${text}, ${home[field]}) for the same subnet (${home.subnet})`);
     else home[field] = text;
   };
-  for (const gateway of gateways) place(gateway, "gateway", "gateway", gateway);
-  for (const range of ranges) place(range.slice(0, range.lastIndexOf("/")), "range", "ipRange", range);
-  if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1, hint: `See 'sampan ${path} --help'.` });
+  for (const gateway of flags.gateways) place(gateway, "gateway", "gateway", gateway);
+  for (const range of flags.ranges) place(range.slice(0, range.lastIndexOf("/")), "range", "ipRange", range);
+  for (const [name, address] of Object.entries(flags.aux)) {
+    const home = homeOf(address, "aux-address", address);
+    if (home !== undefined) home.auxAddresses = { ...home.auxAddresses, [name]: address };
+  }
+  if (problems.length > 0) throw new ProblemsError([...new Set(problems)], { exitCode: 1, hint: `See 'sampan ${path} --help'.` });
   return paired;
 }
 

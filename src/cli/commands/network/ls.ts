@@ -3,6 +3,7 @@ import type { NetworkDetails } from "../../../engine/api.ts";
 import { defineCommand } from "../../command.ts";
 import { bool } from "../../flags/flag.ts";
 import { type ListView, formatLabels, formatList } from "../../output/list.ts";
+import { naturalOrder } from "../../output/natural.ts";
 import { collectFilters } from "../../parse/filter.ts";
 import { filterFlag, formatFlag, noTruncFlag } from "../shared/flags.ts";
 
@@ -40,7 +41,7 @@ export const command = defineCommand({
   async run(context, { flags }) {
     const { networks } = await context.engine();
     const found = await networks.list({ filters: collectFilters(flags.filter), signal: context.signal });
-    context.io.out(formatList(networkView(!flags["no-trunc"]), found, flags));
+    context.io.out(formatList(networkView(!flags["no-trunc"]), [...found].sort((a, b) => naturalOrder(a.Name, b.Name)), flags));
     return 0;
   },
 });

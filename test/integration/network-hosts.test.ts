@@ -1,0 +1,83 @@
+// Networks on hosts that are not as one wishes, and wishes that have become wrong. Needs root, ip, nft, python3.
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { createHostNetns, type HostNetns } from "../support/host-netns.ts";
+import { containing } from "../support/matching.ts";
+
+setDefaultTimeout(120_000);
+
+let world: HostNetns;
+beforeEach(async () => { world = await createHostNetns(); });
+afterEach(async () => { await world[Symbol.asyncDispose](); });
+
+const ok = (...args: string[]): Promise<string> => world.sandbox.ok(args);
+const fails = async (...args: string[]): Promise<{ code: number | null; stderr: string }> => {
+  const { exitCode, stderr } = await world.sandbox.sampan(args);
+  return { code: exitCode, stderr };
+};
+const sleeper = (name: string, ...flags: string[]): Promise<string> => ok("run", "-d", "--name", name, ...flags, "host", "sleep", "600");
+const subnetOf = (network: string): Promise<string> => ok("network", "inspect", "-f", "{{range .IPAM.Config}}{{.Subnet}} {{end}}", network);
+
+test("beside a VPN that has every private address, all works but the default network, and that says why", async () => {
+  const route = (...blocks: string[]): void => { for (const block of blocks) world.host.run("ip", "route", "add", block, "via", "198.51.100.9"); };
+  route("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10");
+  expect(await ok("network", "ls", "--format", "{{.Name}}")).toBe("bridge\nhost\nnone");
+  expect(await subnetOf("bridge")).toBe("");
+  expect(await ok("run", "--rm", "--network", "none", "host", "echo", "alone")).toBe("alone");
+  expect(await fails("run", "--rm", "host", "true")).toEqual({ code: 125, stderr: containing("could not find an available, non-overlapping IPv4 address pool") });
+  await ok("network", "create", "--subnet", "198.18.7.0/24", "chosen");
+  expect(await ok("run", "--rm", "--network", "chosen", "host", "ping", "-c1", "-W2", "198.51.100.9")).toContain("1 received");
+  // As soon as a block is free the default network has it.
+  world.host.run("ip", "route", "del", "100.64.0.0/10");
+  expect(await ok("run", "--rm", "host", "ping", "-c1", "-W2", "198.51.100.9")).toContain("1 received");
+  expect(await subnetOf("bridge")).toBe("100.127.0.0/16 ");
+});
+
+test("on a host that has IPv6 switched off for new interfaces, networks have it where they were asked to", async () => {
+  world.host.run("sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1");
+  await ok("network", "create", "--ipv6", "six");
+  await world.serve("web", "--network", "six");
+  const address = await ok("container", "inspect", "-f", "{{.NetworkSettings.Networks.six.GlobalIPv6Address}}", "web");
+  expect(await ok("run", "--rm", "--network", "six", "host", "ping", "-c1", "-W2", address)).toContain("1 received");
+  expect(world.ask(world.host, `tcp,${address},80`)).toEqual({ [`tcp,${address},80`]: containing("web fd") });
+});
+
+test("a network that went while its container was at rest is left behind by disconnect", async () => {
+  await ok("network", "create", "gone");
+  await ok("create", "--name", "web", "--network", "bridge", "host", "sleep", "600");
+  await ok("network", "connect", "--alias", "www", "gone", "web");
+  expect(await ok("container", "inspect", "-f", "{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}", "web")).toBe("bridge gone ");
+  await ok("network", "rm", "gone");
+  expect(await fails("start", "web")).toEqual({ code: 1, stderr: containing("network gone not found") });
+  await ok("network", "disconnect", "gone", "web");
+  await ok("start", "web");
+  expect(await fails("network", "disconnect", "gone", "web")).toEqual({ code: 1, stderr: containing("network gone not found") });
+});
+
+test("namespaces of another container are shared by its id: it may be called otherwise by the next start", async () => {
+  const id = await sleeper("owner");
+  await sleeper("guest", "--network", "container:owner", "--pid", "container:owner", "--ipc", "container:owner");
+  await ok("rename", "owner", "proprietor");
+  await ok("restart", "-t", "0", "guest");
+  expect(await ok("container", "inspect", "-f", "{{.HostConfig.NetworkMode}} {{.HostConfig.PidMode}} {{.HostConfig.IpcMode}}", "guest")).toBe(`container:${id} container:${id} container:${id}`);
+  expect(await ok("exec", "guest", "readlink", "/proc/self/ns/net")).toBe(await ok("exec", "proprietor", "readlink", "/proc/self/ns/net"));
+});
+
+test("reserved addresses are nobody's, and inspect has what create was told, IPv4 first", async () => {
+  await ok("network", "create", "--attachable", "--ipv6", "--subnet", "fd00:9::/64", "--subnet", "10.97.0.0/29", "--aux-address", "router=10.97.0.2", "--aux-address", "nas=10.97.0.4", "full");
+  expect(await subnetOf("full")).toBe("10.97.0.0/29 fd00:9::/64 ");
+  expect(await ok("network", "inspect", "-f", "{{.Attachable}} {{(index .IPAM.Config 0).AuxiliaryAddresses.nas}} {{json .IPAM.Options}}", "full")).toBe("true 10.97.0.4 {}");
+  const addresses = [];
+  for (const name of ["n10", "n2", "n1"]) {
+    await sleeper(name, "--network", "full");
+    addresses.push(await ok("container", "inspect", "-f", "{{.NetworkSettings.Networks.full.IPAddress}}", name));
+  }
+  expect(addresses).toEqual(["10.97.0.3", "10.97.0.5", "10.97.0.6"]);
+  expect(await fails("run", "--rm", "--network", "full", "host", "true")).toEqual({ code: 125, stderr: containing("no available IPv4 addresses on this network's address pools: full") });
+  expect(await fails("run", "--rm", "--network", "full", "--ip", "10.97.0.4", "host", "true")).toEqual({ code: 125, stderr: containing("reserved") });
+});
+
+test("names of networks are listed as people count, and filtered by expressions", async () => {
+  for (const name of ["n10", "n2", "other-n2"]) await ok("network", "create", name);
+  expect(await ok("network", "ls", "--filter", "type=custom", "--format", "{{.Name}}")).toBe("n2\nn10\nother-n2");
+  expect(await ok("network", "ls", "--filter", "name=^n2$", "--format", "{{.Name}}")).toBe("n2");
+});

@@ -2,6 +2,11 @@ import { SampanError } from "../../base/errors.ts";
 import type { EngineContext } from "../context.ts";
 import { findTool, runTool } from "../host-tool.ts";
 
+/** Whether nft is installed: without it no network of ours can be made. */
+export function hasFilter(): boolean {
+  return findTool("nft") !== undefined;
+}
+
 /** One transaction of nft(8): all of it or, with an exception, nothing. "" is nothing to do. */
 export async function loadRules(context: EngineContext, text: string): Promise<void> {
   if (text === "") return;

@@ -41,6 +41,9 @@ export interface StartNetwork extends NetworkFiles {
   readonly ready: Promise<void> | undefined;
 }
 
+/** A network that nobody asked for by name is no reason not to run, and one without a packet filter would be open. */
+const WITHOUT_FILTER = "nft is not installed: the container has no network but its own loopback. Install it (apt install nftables) for the network \"bridge\"";
+
 /** Looks up networks, sees to it that their bridges are there unless `make` is false, and reads who has which port. */
 export async function prepareNetwork(context: EngineContext, stored: StoredConfig, make = true): Promise<NetworkStart> {
   const { request, image } = stored;
@@ -60,6 +63,8 @@ export async function prepareNetwork(context: EngineContext, stored: StoredConfi
     }
   } else if (wantsPorts && mode === "host") warnings.push("Published ports are discarded when using host network mode");
   if (make && wishes.some(({ network }) => readyIndex(context, network) === undefined)) {
+    const { hasFilter } = await import("./filter.ts");
+    if (request.networks.length === 0 && !wantsPorts && !hasFilter()) return { mode: "none", wishes: [], warnings: [WITHOUT_FILTER], leasePorts, endpoints: [], published: [] };
     for (const { network } of wishes) warnings.push(...(await ensureBridge(context, network)).warnings);
     // Making the default network's bridge may have given it another subnet.
     wishes = wishesOf(context, request);

@@ -129,7 +129,7 @@ function trialChecks(trials: Trials): HostCheck[] {
       : degraded("overlay over /", `${overlayOverRoot}: the image "host" does not work`, "Use an image, or --rootfs DIR on another filesystem"),
   );
   for (const [name, outcome] of [["bridge", bridge], ["veth", veth]] as const)
-    checks.push(outcome === "ok" ? ok(name, "tried, in a network namespace of its own") : degraded(name, `${outcome}: only the networks none and host work`, outcome === "EPERM" ? OUTSIDE : outcome === "EOPNOTSUPP" ? `modprobe ${name}` : `Boot a kernel with ${name} (CONFIG_${name.toUpperCase()})`));
+    checks.push(outcome === "ok" ? ok(name, "tried, in a network namespace of its own") : degraded(name, `${outcome}: a container without --network has its loopback alone, and only the networks none and host can be asked for`, outcome === "EPERM" ? OUTSIDE : outcome === "EOPNOTSUPP" ? `modprobe ${name}` : `Boot a kernel with ${name} (CONFIG_${name.toUpperCase()})`));
   return checks;
 }
 
@@ -196,7 +196,7 @@ function seccompCheck(): HostCheck {
 async function nftablesCheck(context: EngineContext): Promise<HostCheck> {
   const name = "nftables";
   const nft = findTool("nft");
-  if (nft === undefined) return degraded(name, "nft is not installed: only the networks none and host work", "apt install nftables");
+  if (nft === undefined) return degraded(name, "nft is not installed: only the networks none and host work, and a container that asks for none of them has its loopback alone", "apt install nftables");
   const rules = "table inet sampan_check { chain f { type filter hook forward priority 0; ct state established accept; }; chain n { type nat hook postrouting priority 100; ip saddr 192.0.2.0/24 masquerade; }; }";
   const { code, stderr } = await runTool(context, nft, ["--check", "-f", "-"], rules);
   if (code === 0) return ok(name, "tried: filter, connection tracking and masquerading");

@@ -1,0 +1,38 @@
+/** A machine that has no nft yet: what needs no network of ours runs all the same, what needs one says what to install. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { SAMPAN, busyboxRootfs, createSandbox, run, type CommandResult, type Sandbox } from "../support/index.ts";
+
+let sandbox: Sandbox;
+let rootfs = "";
+beforeAll(async () => {
+  sandbox = createSandbox();
+  rootfs = await busyboxRootfs(join(sandbox.dir, "rootfs"));
+});
+afterAll(async () => { await sandbox[Symbol.asyncDispose](); });
+
+/** Where Debian has nft there is nothing, in a mount namespace of the command's own. */
+const withoutNft = (...args: string[]): Promise<CommandResult> =>
+  run(["unshare", "--mount", "--net", "sh", "-c", 'mount -t tmpfs none /usr/sbin && exec "$@"', "sh", SAMPAN, ...args], { env: sandbox.env });
+
+test("a container for which nobody asked for a network has its loopback, and that is said", async () => {
+  const { stdout, stderr, exitCode } = await withoutNft("run", "--rm", "--rootfs", rootfs, "ls", "/sys/class/net");
+  expect(stderr).toMatch(/^WARNING: nft is not installed: the container has no network but its own loopback\. Install it \(apt install nftables\)[^\n]*\n$/);
+  expect([stdout, exitCode]).toEqual(["lo\n", 0]);
+});
+
+test("a network or a port that was asked for is not left out", async () => {
+  for (const flags of [["--network", "bridge"], ["-p", "8080:80"]]) {
+    const { stderr, exitCode } = await withoutNft("run", "--rm", ...flags, "--rootfs", rootfs, "true");
+    expect(stderr).toContain("Cannot set up the packet filter: nft is not installed\nInstall it (apt install nftables)");
+    expect(exitCode).toBe(125);
+  }
+  expect(await sandbox.ok(["ps", "-aq"])).toBe("");
+});
+
+test("once it is installed, the same container has the network bridge", async () => {
+  expect((await withoutNft("run", "-d", "--name", "early", "--rootfs", rootfs, "sleep", "1000")).exitCode).toBe(0);
+  expect(await sandbox.ok(["inspect", "-f", "[{{.NetworkSettings.IPAddress}}]", "early"])).toBe("[]");
+  await sandbox.ok(["restart", "-t", "0", "early"]);
+  expect(await sandbox.ok(["exec", "early", "ls", "/sys/class/net"])).toBe("eth0\nlo");
+});

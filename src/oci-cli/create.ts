@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { SampanError, errnoOf } from "../base/errors.ts";
 import type { RuntimeConfig } from "../oci/index.ts";
@@ -16,6 +16,7 @@ import { filterOf } from "./seccomp.ts";
 import type { ContainerFiles, StoredState } from "./state.ts";
 import { terminalMonitor } from "./terminal.ts";
 import { checkId, filesOf, readInit, removeFiles, self } from "./state.ts";
+import { idleStreams, ownStreams } from "./streams.ts";
 
 export interface CreateOptions {
   readonly bundle: string;
@@ -57,14 +58,6 @@ function preserved(options: CreateOptions, config: RuntimeConfig): { count: numb
     if (!existsSync(`/proc/self/fd/${fd}`)) throw new SampanError("invalid", `Cannot preserve file descriptor ${fd}: it is not open`);
   if (listen === 0 || !config.process) return { count: total, env: [] };
   return { count: total, env: [`LISTEN_FDS=${listen}`, "LISTEN_PID=1"] };
-}
-
-/** Pipes and terminals become the program's user's; never a device such as /dev/null, nor a file of the host's. */
-function ownStreams(): number[] {
-  return [0, 1, 2].filter((fd) => {
-    const stat = fstatSync(fd);
-    return stat.isFIFO() || stat.isSocket();
-  });
 }
 
 /** Where the root is attached in the container's own mount namespace: users of a user namespace must be able to get there. */
@@ -126,7 +119,7 @@ export async function createContainer(context: Context, id: string, options: Cre
       keepBelow, hookOutput: hookOutput === undefined ? 2 : 3 + inherit.length - 1,
       state: { ociVersion: VERSION, id, bundle: bundle.directory, ...(config.annotations ? { annotations: config.annotations } : {}) },
       ...(options.noNewKeyring ? {} : { keyring: `_ses.${id}` }),
-      ownStreams: ownStreams(),
+      ownStreams: ownStreams(), idleStreams: idleStreams(),
       ...(config.linux?.seccomp?.listenerPath && usesListener(config) ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } } : {}),
       ...(terminal && options.end === "exited" && options.consoleSocket === undefined ? { monitor: terminalMonitor() } : {}),
       ...(idMappedMounts ? { idMappings: await idMappedMounts(context, config, files, inherit, opened) } : {}),

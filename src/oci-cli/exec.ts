@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, readFileSync } from "node:fs";
+import { closeSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { SampanError, errnoOf } from "../base/errors.ts";
 import { LAST_CAPABILITY, parseCapability } from "../linux/capabilities.ts";
@@ -18,6 +18,7 @@ import { processLabel } from "./labels.ts";
 import { filterOf } from "./seccomp.ts";
 import { loadContainer, statusOf, storedConfig } from "./state.ts";
 import { terminalMonitor } from "./terminal.ts";
+import { idleStreams, ownStreams } from "./streams.ts";
 
 function wholeNumber(text: string, what: string): number {
   if (!/^\d{1,10}$/.test(text) || Number(text) > 2 ** 32 - 2) throw new SampanError("invalid", `Cannot run "exec": ${what} "${text}" is not an id`);
@@ -104,10 +105,7 @@ export async function execInContainer(context: Context, id: string, flags: Flags
       state: { ociVersion: state.ociVersion, id, bundle: state.bundle, ...(state.annotations ? { annotations: state.annotations } : {}) },
       ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
       ...(listens && config.linux?.seccomp?.listenerPath ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } } : {}),
-      ownStreams: [0, 1, 2].filter((fd) => {
-        const stat = fstatSync(fd);
-        return stat.isFIFO() || stat.isSocket();
-      }),
+      ownStreams: ownStreams(), idleStreams: idleStreams(),
       ...(consoleSocket === undefined ? {} : { consoleSocket: resolve(consoleSocket) }),
       ...(process.terminal && !detach && consoleSocket === undefined ? { monitor: terminalMonitor() } : {}),
     });

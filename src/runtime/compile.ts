@@ -70,8 +70,9 @@ export function compile(launch: Launch): Plan {
   enterRoot(context, root);
   inner.stage("identity");
   if (meeting.streams) {
-    const stdin = meeting.streams.stdin?.read ?? inner.call("openat", [C.AT_FDCWD, "/dev/null", C.O_RDONLY | C.O_CLOEXEC, 0], { what: `open "/dev/null" ${where}`, why: "nobody types" });
-    useStreams(inner, [stdin, meeting.streams.stdout.write, meeting.streams.stderr.write], process.user?.uid ?? 0, where);
+    const typed = meeting.streams.stdin?.read;
+    const stdin = typed ?? inner.call("openat", [C.AT_FDCWD, "/dev/null", C.O_RDONLY | C.O_CLOEXEC, 0], { what: `open "/dev/null" ${where}`, why: "nobody types" });
+    useStreams(inner, [stdin, meeting.streams.stdout.write, meeting.streams.stderr.write], process.user?.uid ?? 0, where, typed ? "stream" : "null");
   }
   enterDirectory(inner, process.cwd, where);
   if (meeting.release) awaitByte(inner, meeting.release.read, `start ${where}`, "until the monitor has the streams: no output is lost");

@@ -10,6 +10,7 @@ import type { HostFacts, MonitorPlan } from "./launch.ts";
 import { handOver } from "./monitor-steps.ts";
 import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
 import { openInRoot } from "./resolve.ts";
+import { openPrivateNull, replaceIdleStreams } from "./null-device.ts";
 import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor, useStreams } from "./stdio.ts";
 
 /** DEVPTS_SUPER_MAGIC of statfs(2). */
@@ -34,9 +35,11 @@ export interface ExecLaunch {
   readonly seccomp?: { readonly program: Uint8Array; readonly flags: number };
   /**
    * With a monitor the streams are pipes or a terminal of the container's own. Without, keel waits, and its own 0, 1 and
-   * 2 become the program's: only for descriptors that give away nothing but themselves (a pipe, /dev/null).
+   * 2 become the program's: only for descriptors that give away nothing but themselves (a pipe).
    */
   readonly monitor?: MonitorPlan;
+  /** Without a monitor: which of 0, 1 and 2 are the host's /dev/null, and become one of the program's own. */
+  readonly idleStreams: readonly number[];
   readonly trace?: boolean;
 }
 
@@ -63,7 +66,6 @@ export function compileExec(launch: ExecLaunch): Plan {
   const descriptors = [...target.namespaces, ...(target.user ? [target.user] : []), ...cgroup.tasks];
 
   outer.stage("pipes");
-  const nothing = outer.call("openat", [C.AT_FDCWD, "/dev/null", C.O_RDWR | C.O_CLOEXEC, 0], { what: `open "/dev/null" ${where}`, why: "the host's: the container may have put anything in the place of its own" });
   const release = monitor ? addPipe(outer, "the program starts when the monitor is ready for its output") : undefined;
   const ready = monitor ? addPipe(outer, "closes at execve: the program runs") : undefined;
   const socket = terminal ? addSocketPair(outer, "the terminal's master comes out through this") : undefined;
@@ -74,6 +76,8 @@ export function compileExec(launch: ExecLaunch): Plan {
   const { child, pidfd } = cloneInto(outer, cgroup.directory, where);
 
   inner.stage("join");
+  const nothing = piped && !piped.stdin ? openPrivateNull(inner, where) : undefined;
+  if (!monitor) replaceIdleStreams(inner, launch.idleStreams, where);
   joinCgroup(inner, cgroup, where);
   if (process.oomScoreAdj !== undefined) setOomScore(inner, process.oomScoreAdj, where);
   if (target.user) joinUser(inner, target.user, where);
@@ -90,7 +94,8 @@ export function compileExec(launch: ExecLaunch): Plan {
     addTerminal(inner, { where, devpts: openDevpts(inner, where), uid: process.user?.uid ?? 0, socket: socket.write, root: undefined, size: process.consoleSize && { rows: process.consoleSize.height, columns: process.consoleSize.width } });
   } else if (piped) {
     inner.stage("streams");
-    useStreams(inner, [piped.stdin?.read ?? nothing, piped.stdout.write, piped.stderr.write], process.user?.uid ?? 0, where);
+    const stdin = piped.stdin?.read ?? nothing;
+    if (stdin) useStreams(inner, [stdin, piped.stdout.write, piped.stderr.write], process.user?.uid ?? 0, where, nothing ? "null" : "stream");
   }
   inner.stage("directory");
   enterDirectory(inner, process.cwd, where);
@@ -112,7 +117,7 @@ export function compileExec(launch: ExecLaunch): Plan {
   const close = (fd: Fd | undefined): void => {
     if (fd !== undefined) outer.call("close", [fd], { what: "close a descriptor", why: "the inside's: only the inside may hold it" });
   };
-  [...descriptors, ...target.extra, nothing, release?.read, ready?.write, socket?.write, piped?.stdin?.read, piped?.stdout.write, piped?.stderr.write].forEach(close);
+  [...descriptors, ...target.extra, release?.read, ready?.write, socket?.write, piped?.stdin?.read, piped?.stdout.write, piped?.stderr.write].forEach(close);
   if (!monitor || !release || !ready) {
     outer.wait({ what: `wait for the program ${where}`, why: "keel ends as it does" });
     return plan;

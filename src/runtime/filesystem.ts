@@ -1,12 +1,12 @@
 import type { Call } from "../plan/index.ts";
 import type { NamespaceType } from "../oci/index.ts";
 import type { Line } from "../plan/index.ts";
-import * as C from "../linux/constants.ts";
 import { addCgroupView } from "./cgroup-view.ts";
 import type { Context, HostTrees } from "./context.ts";
 import { addDevices } from "./devices.ts";
 import { addMasks } from "./masks.ts";
 import { addMount, takeBindSources } from "./mounts.ts";
+import { openMaskCover } from "./null-device.ts";
 import { makeInRoot } from "./resolve.ts";
 import { addRoot, takeRoot } from "./rootfs.ts";
 import { addSysctls } from "./sysctls.ts";
@@ -22,10 +22,6 @@ export function buildRoot(context: Context, cwd: string, namespaces: ReadonlyMap
   inner.stage("host trees");
   const trees = context.trees ?? takeHostTrees(context, inner);
   const root = addRoot(context, trees.root);
-  const masked = (config.linux?.maskedPaths ?? []).length > 0;
-  const hostNull = masked
-    ? inner.call("openat", [C.AT_FDCWD, "/dev/null", C.O_PATH | C.O_CLOEXEC, 0], { what: `open the host's "/dev/null" ${where}`, why: "a cover that the container cannot have prepared" })
-    : undefined;
   inner.stage("mounts");
   const mounted = new Map<string, Call>();
   for (const mount of config.mounts ?? []) {
@@ -37,7 +33,8 @@ export function buildRoot(context: Context, cwd: string, namespaces: ReadonlyMap
   if (!bindDev) addDevices(context, root, dev, newUser);
   if (cwd !== "/") makeInRoot(inner, root, cwd, "directory", { what: `make the working directory "${cwd}" ${where}`, why: "process.cwd, made if it is missing" });
   addSysctls(context, mounted.get("/proc"));
-  addMasks(context, root, hostNull);
+  const masked = (config.linux?.maskedPaths ?? []).length > 0;
+  addMasks(context, root, masked ? openMaskCover(context, dev, newUser) : undefined);
   void namespaces;
   return { root, dev, pts: mounted.get("/dev/pts") };
 }

@@ -1,14 +1,14 @@
 import * as C from "../linux/constants.ts";
 import type { Context, Fd } from "./context.ts";
+import type { MaskCover } from "./null-device.ts";
 import { attach, cloneTree, newFilesystem, setAttributes } from "./mounts.ts";
 import { openInRoot } from "./resolve.ts";
 
 /**
- * Hides what a container must not read and freezes what it must not write. The cover for files is the host's own
- * /dev/null, taken before the container's /dev existed and so beyond the container's reach (CVE-2025-31133); every
- * place is resolved inside the root and covered by descriptor.
+ * Hides what a container must not read and freezes what it must not write. Every place is resolved
+ * inside the root and covered by descriptor.
  */
-export function addMasks(context: Context, root: Fd, hostNull: Fd | undefined): void {
+export function addMasks(context: Context, root: Fd, nullDevice: MaskCover | undefined): void {
   const { inner: line, config } = context;
   const masked = config.linux?.maskedPaths ?? [];
   const readonlyPaths = config.linux?.readonlyPaths ?? [];
@@ -22,13 +22,14 @@ export function addMasks(context: Context, root: Fd, hostNull: Fd | undefined): 
       attach(line, copy, target, what);
     });
   }
-  if (masked.length === 0 || hostNull === undefined) return;
+  if (masked.length === 0 || nullDevice === undefined) return;
   const attributes = C.MOUNT_ATTR_RDONLY | C.MOUNT_ATTR_NOSUID | C.MOUNT_ATTR_NODEV | C.MOUNT_ATTR_NOEXEC;
   for (const path of masked) {
     const what = `mask "${path}" ${context.where}`;
     const target = openInRoot(line, root, path, { what, why: "if this kernel has it", tolerate: ["ENOENT", "ENOTDIR"] });
     line.unless({ of: target, is: "failed" }, () => {
-      const cover = cloneTree(line, hostNull, "", false, { what, why: "the host's /dev/null" });
+      const cover = cloneTree(line, nullDevice.node, "", false, { what, why: nullDevice.isHosts ? "the host's /dev/null" : "the container's own /dev/null" });
+      if (nullDevice.isHosts) setAttributes(line, cover, { set: C.MOUNT_ATTR_RDONLY }, false, { what, why: "its mode and owner are not to be changed through this" });
       const covered = line.call("move_mount", [cover, "", target, "", C.MOVE_MOUNT_F_EMPTY_PATH | C.MOVE_MOUNT_T_EMPTY_PATH], {
         what, why: "a file is covered by /dev/null; a directory refuses that (ENOTDIR)", tolerate: ["ENOTDIR", "EINVAL"],
       });

@@ -14,7 +14,7 @@ function launch(change: Partial<RuntimeConfig> = {}, more: Partial<OciLaunch> = 
   return {
     config: { ...config, ...change }, host: { arch: "x64", kernel: [6, 1], cgroupMounts: [], lastCapability: 40 }, name: "c", root: { kind: "directory", path: "/r" },
     mountPoint: "/m", init: false, trace: false, end: "created", gate: { gate: "/s/gate", told: "/s/told" }, keepBelow: 3, hookOutput: 3,
-    state: { ociVersion: "1.3.0", id: "c", bundle: "/b" }, ownStreams: [], ...more,
+    state: { ociVersion: "1.3.0", id: "c", bundle: "/b" }, ownStreams: [], idleStreams: [], ...more,
   };
 }
 

@@ -15,6 +15,7 @@ import { handOver } from "./monitor-steps.ts";
 import { becomeRoot, cloneChild, joinByPath, mapUsers, NAMESPACE_FLAGS, setHostname } from "./namespaces.ts";
 import { sendNetlink } from "./netlink-steps.ts";
 import type { OciLaunch } from "./oci-launch.ts";
+import { replaceIdleStreams } from "./null-device.ts";
 import { checkProgram, executeTelling, joinKeyring, setLabel } from "./oci-program.ts";
 import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
 import { enterRoot } from "./rootfs.ts";
@@ -79,6 +80,7 @@ export function compileCreate(launch: OciLaunch): Plan {
     inner.call("close", [meeting.prepared.write], { what: "close a pipe", why: "so that the outside's end is end-of-file" });
     awaitByte(inner, meeting.prepared.read, `start ${where}`, "until mappings and devices are there");
   }
+  if (!program.terminal && !namespaces.has("user")) replaceIdleStreams(inner, launch.idleStreams, where);
   if (namespaces.has("user")) becomeRoot(context);
   if (joinedMount) inner.call("setns", [joinedMount, NAMESPACE_FLAGS.mount], { what: `join the mount namespace ${where}`, why: "here and not outside, where paths stay the host's" });
   joinCgroup(inner, cgroup, where);

@@ -10,6 +10,7 @@ import type { HookState } from "./hooks.ts";
 import { addIdentity, addRlimits } from "./identity.ts";
 import type { HostFacts, MonitorPlan } from "./launch.ts";
 import { handOver } from "./monitor-steps.ts";
+import { replaceIdleStreams } from "./null-device.ts";
 import { setLabel } from "./oci-program.ts";
 import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
 import { addScheduling, setAffinity } from "./scheduling.ts";
@@ -37,6 +38,7 @@ export interface OciExecLaunch {
   /** The program gets the descriptors below this one. */
   readonly keepBelow: number;
   readonly ownStreams: readonly number[];
+  readonly idleStreams: readonly number[];
   readonly consoleSocket?: string;
   /** With a terminal and nobody else to pump it. */
   readonly monitor?: MonitorPlan;
@@ -72,6 +74,7 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   const { child, pidfd } = cloneInto(outer, cgroup.directory, where);
 
   inner.stage("join");
+  if (!process.terminal) replaceIdleStreams(inner, launch.idleStreams, where);
   joinCgroup(inner, cgroup, where);
   if (affinity?.final) setAffinity(inner, affinity.final, where, "process.execCPUAffinity.final");
   if (process.oomScoreAdj !== undefined) setOomScore(inner, process.oomScoreAdj, where);

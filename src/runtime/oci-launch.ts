@@ -21,6 +21,8 @@ export interface OciLaunch extends Launch {
   readonly keyring?: string;
   /** Which of 0, 1 and 2 are pipes or terminals, to be given to the program's user. */
   readonly ownStreams: readonly number[];
+  /** The caller's streams that are the host's /dev/null. */
+  readonly idleStreams: readonly number[];
   /** What the security module is told at execve: a file beneath /proc/self, and its text. */
   readonly label?: { readonly file: string; readonly text: string };
   /** The filter returns a listener, which goes to this socket. */

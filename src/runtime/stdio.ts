@@ -53,11 +53,14 @@ export interface Streams {
   readonly inner: readonly [Fd, Fd, Fd];
 }
 
-/** Makes descriptors the standard streams and gives them to the program's user, so that /dev/stdout can be opened. */
-export function useStreams(line: Line, streams: readonly [Fd, Fd, Fd], uid: number, where: string): void {
+/**
+ * Makes descriptors the standard streams and gives them to the program's user, so that /dev/stdout can be opened; a null device as
+ * the input is open to all as it is, and stays whose it is.
+ */
+export function useStreams(line: Line, streams: readonly [Fd, Fd, Fd], uid: number, where: string, input: "stream" | "null" = "stream"): void {
   streams.forEach((fd, i) => {
     line.call("dup3", [fd, i, 0], { what: `connect stream ${i} ${where}`, why: ["standard input", "standard output", "standard error"][i] ?? "" });
-    if (uid !== 0)
+    if (uid !== 0 && !(i === 0 && input === "null"))
       line.call("fchown", [i, uid, 0xffffffff], { what: `connect stream ${i} ${where}`, why: "so that the program can open /dev/stdout again", tolerate: ["EPERM", "EINVAL", "EROFS"] });
   });
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { KEEL, SAMPAN, busyboxRootfs, createSandbox } from "../support/index.ts";
 import type { Sandbox } from "../support/index.ts";
@@ -73,4 +73,18 @@ test("what the container put in the place of /dev/null, /proc or /etc/passwd has
   const byName = await sandbox.sampan(["exec", "-u", "app", "traps", "true"]);
   expect(byName.exitCode).not.toBe(0);
   expect(await sandbox.ok(["exec", "-u", "5:6", "traps", "id", "-u"])).toBe("5");
+});
+
+test("an idle stream is a null device of the program's own: the host's keeps its owner and cannot be reached", () => {
+  const { dev, ino } = statSync("/dev/null");
+  const idle = openSync("/dev/null", "r+");
+  for (const user of ["0", "7"]) {
+    const script = "stat -L -c %d:%i /proc/self/fd/0 /proc/self/fd/1 >&2; cat; echo into nothing; : > /dev/stdin";
+    const { status, stderr } = spawnSync(SAMPAN, ["exec", "-u", user, "evil", "sh", "-c", script], { stdio: ["ignore", idle, "pipe"], env: sandbox.env, encoding: "utf8" });
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/^\d+:\d+\n\d+:\d+\n$/);
+    expect(stderr).not.toContain(`${dev}:${ino}\n`);
+    expect(statSync("/dev/null").uid).not.toBe(7);
+  }
+  closeSync(idle);
 });

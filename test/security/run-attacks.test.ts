@@ -1,6 +1,6 @@
 /** Attacks 1 to 6 of the project's list, each tried from inside a container and judged by what it achieved. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildProbe, busyboxRootfs, createSandbox, installProbe, parseFacts, parseMountinfo, runOk, statusField, type CommandResult, type Sandbox } from "../support/index.ts";
 
@@ -179,6 +179,19 @@ describe("3. mount targets that are links", () => {
       if (existsSync(path)) expect(parseMountinfo(facts.mountinfo).some((mount) => mount.target === path)).toBe(true);
     }
     expect((await attack(["/bin/busybox", "wc", "-c", "/proc/keys"], [], root)).stdout.trim()).toBe("0 /proc/keys");
+  });
+
+  test("the host's /dev/null is not what masks: its mode is not for a container to change", async () => {
+    const identity = "stat -L -c %d:%i";
+    const { dev, ino } = statSync("/dev/null");
+    const own = await attack(["sh", "-c", `${identity} /proc/keys; ${identity} /proc/self/fd/0`]);
+    expect(own.stdout).toMatch(/^(\d+:\d+)\n\1\n$/);
+    expect(own.stdout).not.toContain(`${dev}:${ino}\n`);
+    // Where the container is given the host's own node, the mask at least is read-only: chmod to what it is already fails.
+    for (const flags of [["-v", "/dev:/dev"], ["--device", "/dev/null:/dev/null"]])
+      expect((await attack(["chmod", "666", "/proc/keys"], flags)).stderr).toContain("Read-only file system");
+    await attack(["true"], ["-v", "/dev:/dev", "-u", "5"]);
+    expect(statSync("/dev/null").uid).not.toBe(5);
   });
 
   test("CVE-2025-52565: /dev/console and /dev/pts of the image's are not what the terminal is bound to", async () => {

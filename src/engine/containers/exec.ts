@@ -34,12 +34,13 @@ export async function execInContainer(context: EngineContext, name: string, requ
     const stored = JSON.parse(context.store.containers.config(record.id)) as StoredConfig;
     const process_ = execProcess(containerPaths(context.paths, record.id), stored, request);
     const streams = request.detach ? {} : options.streams;
+    const idleStreams = [streams.stdin, streams.stdout, streams.stderr].flatMap((stream, fd) => (isNull(stream) ? [fd] : []));
     const monitored = request.detach || request.tty || process_.user?.uid !== 0 || !sharable(streams);
     const monitor = monitored ? await monitorPlan(request, options, streams) : undefined;
     const seccomp = await context.seccomp(securityOptions(stored.request).seccomp, capabilitiesOf(stored.request));
     const plan = compileExec({
       name: record.name, process: process_, target: 3, userNamespace: false, cgroup: joinOf(context, record),
-      host: { lastCapability: context.hostFacts([]).lastCapability }, ...(seccomp ? { seccomp } : {}), ...(monitor ? { monitor } : {}),
+      idleStreams, host: { lastCapability: context.hostFacts([]).lastCapability }, ...(seccomp ? { seccomp } : {}), ...(monitor ? { monitor } : {}),
     });
     return await runExec(context, record, request, plan, { ...options, streams }, directory);
   } finally {
@@ -109,16 +110,19 @@ export function openFirstProcess(context: EngineContext, record: ContainerRecord
 }
 
 /**
- * Whether the caller's own descriptors may go into the container: only pipes and /dev/null. A file could be opened again
- * for writing by /proc/self/fd, a directory is a way out (CVE-2024-21626), a terminal takes input from who holds it.
+ * Whether the caller's own descriptors may go into the container: only pipes, and /dev/null as one of the container's own. A file
+ * could be opened again for writing by /proc/self/fd, a directory is a way out (CVE-2024-21626), a terminal takes input from
+ * who holds it.
  */
 function sharable(streams: Streams): boolean {
-  return [streams.stdin, streams.stdout, streams.stderr].every((fd) => {
-    if (fd === undefined) return true;
-    if (typeof fd !== "number") return false;
-    const stat = fstatSync(fd);
-    return stat.isFIFO() || (stat.isCharacterDevice() && stat.rdev === 0x103);
-  });
+  return [streams.stdin, streams.stdout, streams.stderr].every((stream) => isNull(stream) || (typeof stream === "number" && fstatSync(stream).isFIFO()));
+}
+
+/** Nothing, or the host's /dev/null. */
+function isNull(stream: Streams[keyof Streams]): boolean {
+  if (typeof stream !== "number") return stream === undefined;
+  const stat = fstatSync(stream);
+  return stat.isCharacterDevice() && stat.rdev === 0x103;
 }
 
 async function monitorPlan(request: ExecRequest, options: ExecOptions, streams: Streams): Promise<MonitorPlan> {

@@ -24,7 +24,7 @@ export async function prepareHealth(context: EngineContext, stored: StoredConfig
   const plan = compileExec({
     name: stored.name, target: `${paths.run}/process`, userNamespace: false, cgroup: cgroup?.join ?? { v1TaskFiles: [] },
     process: execProcess(paths, stored, { command: check.command, tty: false, privileged: false, env: [] }),
-    host: { lastCapability: context.hostFacts([]).lastCapability }, ...(seccomp ? { seccomp } : {}),
+    idleStreams: [0], host: { lastCapability: context.hostFacts([]).lastCapability }, ...(seccomp ? { seccomp } : {}),
   });
   context.store.containers.update(stored.id, { healthStatus: "starting", healthFailingStreak: 0 });
   rmSync(paths.healthLog, { force: true }); // of an earlier run

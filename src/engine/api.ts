@@ -239,6 +239,7 @@ export interface Containers {
   remove(name: string, options: RemoveOptions): Promise<void>;
   rename(name: string, newName: string, options: Cancellable): Promise<void>;
   update(name: string, request: UpdateRequest, options: Cancellable): Promise<{ readonly warnings: readonly string[] }>;
+  /** Connects streams to one that runs, until it ends. Aborting detaches: the container lives on. */
   attach(name: string, options: AttachOptions): Promise<SessionResult>;
   list(options: ListOptions): Promise<readonly ContainerSummary[]>;
   inspect(name: string, options: Cancellable & { readonly size: boolean }): Promise<ContainerDetails>;
@@ -368,12 +369,18 @@ export interface Volumes {
   prune(options: PruneOptions & { readonly all: boolean }): Promise<PruneResult>;
 }
 
+export interface BootResult {
+  /** Names. */
+  readonly started: readonly string[];
+  readonly failed: readonly { readonly name: string; readonly reason: string }[];
+}
+
 export interface System {
   info(options: Cancellable): Promise<SystemInfo>;
   diskUsage(options: Cancellable): Promise<DiskUsage>;
   events(options: Cancellable & { readonly sinceMs?: number | undefined; readonly untilMs?: number | undefined; readonly filters?: Filters | undefined }): AsyncIterable<EngineEvent>;
-  /** Starts what should run after a reboot, by restart policy; gives back the names that were started. */
-  boot(options: Cancellable): Promise<{ readonly started: readonly string[]; readonly failed: readonly { readonly name: string; readonly reason: string }[] }>;
+  /** Starts what should run after a reboot, by restart policy. */
+  boot(options: Cancellable): Promise<BootResult>;
   /** What a monitor's or a sleeper's process does: ends the container of this full id if it has ended, starts it if that is due. Anybody may, at any time. */
   finish(id: string): Promise<void>;
   /** Removes what crashes have left and nothing accounts for any more. Can be repeated, and cut short. */

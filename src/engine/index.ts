@@ -15,6 +15,7 @@ import { imagesApi } from "./images/api.ts";
 import { registriesApi } from "./registries/api.ts";
 import { volumesApi } from "./volumes/index.ts";
 import { EngineContext } from "./context.ts";
+import { Door } from "./door.ts";
 import { engineCommand } from "./executor.ts";
 
 export type * from "./api.ts";
@@ -24,14 +25,15 @@ export { emptyRunRequest } from "./request.ts";
 /** Opens the engine on a store and a run state. Nothing is read or made before the first use. Dispose of it at the end. */
 export async function openEngine(options: OpenOptions): Promise<Engine> {
   const context = new EngineContext({ ...options, command: engineCommand() });
+  const door = new Door(() => { context[Symbol.dispose](); });
   const images = imagesApi(context);
   return {
-    containers: containersApi(context),
-    images,
-    registries: registriesApi(),
-    networks: networksApi(context),
-    volumes: volumesApi(context),
-    system: systemApi(context, () => images),
-    [Symbol.asyncDispose]: async (): Promise<void> => { context[Symbol.dispose](); },
+    containers: door.guard(containersApi(context), ["stats", "logs", "export"]),
+    images: door.guard(images, ["save"]),
+    registries: door.guard(registriesApi()),
+    networks: door.guard(networksApi(context)),
+    volumes: door.guard(volumesApi(context)),
+    system: door.guard(systemApi(context, () => images), ["events"]),
+    [Symbol.asyncDispose]: async (): Promise<void> => { door.close(); },
   };
 }

@@ -11,11 +11,13 @@ export class Deadline implements Disposable {
   readonly #controller = new AbortController();
   readonly #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #outer: AbortSignal | undefined;
+  readonly #what: string;
   readonly #abort = (): void => { this.#controller.abort(); };
-  #reason: SampanError | undefined;
+  #reason: { readonly error: unknown } | undefined;
 
   constructor(outer: AbortSignal | undefined, timeoutMs: number | undefined, what: string) {
     this.#outer = outer;
+    this.#what = what;
     if (outer?.aborted === true) this.#abort();
     outer?.addEventListener("abort", this.#abort, { once: true });
     if (timeoutMs !== undefined)
@@ -27,15 +29,17 @@ export class Deadline implements Disposable {
   }
 
   /** Stops it for a reason, which the caller is then told. */
-  stop(reason?: SampanError): void {
+  stop(reason?: unknown): void {
     if (this.#controller.signal.aborted) return;
-    this.#reason = reason;
+    if (reason !== undefined) this.#reason = { error: reason };
     this.#controller.abort();
   }
 
   /** The error to throw instead of one that says only that something was cancelled. */
   explain(error: unknown): unknown {
-    return this.#reason !== undefined && error instanceof SampanError && error.kind === "cancelled" ? this.#reason : error;
+    if (!(error instanceof SampanError) || error.kind !== "cancelled") return error;
+    if (this.#reason !== undefined) return this.#reason.error;
+    return this.#outer?.aborted === true ? new SampanError("cancelled", `Cannot finish ${this.#what}: it was cancelled`, { cause: this.#outer.reason }) : error;
   }
 
   [Symbol.dispose](): void {

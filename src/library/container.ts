@@ -1,10 +1,12 @@
 import { SampanError } from "../base/errors.ts";
-import type { ContainerChange, ContainerDetails, ContainerStats, Engine as EngineApi, LogRecord, ProcessTable } from "../engine/index.ts";
+import type { ContainerChange, ContainerDetails, ContainerStats, Engine as EngineApi, LogRecord, ProcessTable, UpdateRequest } from "../engine/index.ts";
 import type { Cancellable } from "./cancel.ts";
 import type { ExecOptions, ExecResultOptions } from "./exec.ts";
-import { execStreaming, execToEnd } from "./exec.ts";
+import { attachStreaming, execStreaming, execToEnd } from "./exec.ts";
+import { sourceOf } from "./images.ts";
+import type { ArchiveSource } from "./images.ts";
 import type { ExitResult, ProgramResult } from "./result.ts";
-import type { ProgramStream } from "./streams.ts";
+import type { Input, ProgramStream } from "./streams.ts";
 
 export interface LogOptions extends Cancellable {
   /** Go on until the container ends. */
@@ -14,6 +16,13 @@ export interface LogOptions extends Cancellable {
   /** Milliseconds since the epoch. */
   readonly sinceMs?: number;
   readonly untilMs?: number;
+}
+
+export interface CopyOptions extends Cancellable {
+  /** Follow the last component of the source if it is a symbolic link. */
+  readonly followLink?: boolean;
+  /** Keep uid and gid. */
+  readonly archive?: boolean;
 }
 
 /** What every container has, whatever its state. Disposing of it removes it, running or not, with its anonymous volumes. */
@@ -48,14 +57,14 @@ export abstract class Container implements AsyncDisposable {
     return this.engine.containers.diff(this.id, options);
   }
 
-  /** Copies a file or directory of this machine into it; no program of the container takes part. */
-  async copyIn(hostPath: string, containerPath: string, options: Cancellable = {}): Promise<void> {
-    await this.engine.containers.copyTo(this.id, { path: hostPath }, containerPath, { ...options, followLink: false, archive: false });
+  /** Copies a file or directory of this machine, or what a tar archive holds, into it; no program of the container takes part. */
+  async copyIn(source: ArchiveSource, containerPath: string, options: CopyOptions = {}): Promise<void> {
+    await this.engine.containers.copyTo(this.id, sourceOf(source), containerPath, { followLink: false, archive: false, ...options });
   }
 
-  /** Copies a file or directory out of it. */
-  async copyOut(containerPath: string, hostPath: string, options: Cancellable = {}): Promise<void> {
-    await this.engine.containers.copyFrom(this.id, containerPath, { path: hostPath }, { ...options, followLink: false, archive: false });
+  /** Copies a file or directory out of it: to a path of this machine, or as a tar archive to whoever takes the pieces. */
+  async copyOut(containerPath: string, target: string | ((piece: Uint8Array) => void | Promise<void>), options: CopyOptions = {}): Promise<void> {
+    await this.engine.containers.copyFrom(this.id, containerPath, typeof target === "string" ? { path: target } : { write: target }, { followLink: false, archive: false, ...options });
   }
 
   /** Its files as a tar archive. */
@@ -67,6 +76,11 @@ export abstract class Container implements AsyncDisposable {
   async commit(reference: string, options: { readonly message?: string; readonly author?: string; readonly changes?: readonly string[] } & Cancellable = {}): Promise<string> {
     const { message = "", author = "", changes = [], ...rest } = options;
     return (await this.engine.containers.commit(this.id, { reference, message, author, changes, pause: true }, rest)).id;
+  }
+
+  /** Changes limits or the restart policy, while it runs too; what could not be done quite as it was asked for. */
+  async update(request: Partial<UpdateRequest>, options: Cancellable = {}): Promise<readonly string[]> {
+    return (await this.engine.containers.update(this.id, { resources: {}, ...request }, options)).warnings;
   }
 
   rename(name: string, options: Cancellable = {}): Promise<void> {
@@ -136,6 +150,19 @@ export class RunningContainer extends Container {
    */
   execStream(command: readonly string[], options: ExecOptions = {}): ProgramStream<ExitResult> {
     return execStreaming(this.engine, this.id, command, options);
+  }
+
+  /**
+   * The output of its first process from now on, and a way to write to it if it was made with `interactive`. Leaving the loop, or
+   * aborting, detaches: the container lives on.
+   *
+   * ```ts
+   * await using container = await engine.containers.start({ image: "host", command: ["sh", "-c", "read word; echo got $word"], interactive: true, network: "none" });
+   * for await (const { text } of container.attach({ stdin: "something\n" })) console.log(text);
+   * ```
+   */
+  attach(options: { readonly stdin?: Input } & Cancellable = {}): ProgramStream<ExitResult> {
+    return attachStreaming(this.engine, this.id, options);
   }
 
   /** Asks it to end, and kills it after `timeoutSeconds` (its own, or 10). */

@@ -1,6 +1,7 @@
 import { SampanError } from "../base/errors.ts";
-import type { ContainerDetails, ContainerStats, ContainerSummary, Engine as EngineApi, Filters, PruneResult, UpdateRequest } from "../engine/index.ts";
+import type { ContainerDetails, ContainerStats, ContainerSummary, Engine as EngineApi, ExplainResult, Filters, PruneResult, TraceResult, UpdateRequest } from "../engine/index.ts";
 import type { Cancellable } from "./cancel.ts";
+import { checkRunOptions } from "./check.ts";
 import { CreatedContainer, RunningContainer, StoppedContainer } from "./container.ts";
 import type { ContainerOptions } from "./options.ts";
 import { requestOf } from "./options.ts";
@@ -57,8 +58,30 @@ export class Containers {
     return runMany(this.#engine, jobs, options);
   }
 
+  /**
+   * Every system call that such a container would be made of, with nothing made; needs no root.
+   *
+   * ```ts
+   * const plan = await engine.containers.explain({ image: "host", command: ["true"], network: "none" });
+   * console.log(plan.text({ columns: 120 }));
+   * ```
+   */
+  async explain(options: ContainerOptions & Cancellable): Promise<ExplainResult> {
+    checkRunOptions(options);
+    const { signal, ...container } = options;
+    return this.#engine.containers.explain({ ...requestOf(container), remove: true }, { signal });
+  }
+
+  /** Runs it, its output left unread, and tells how long each of those calls took. */
+  async trace(options: ContainerOptions & Cancellable): Promise<TraceResult> {
+    checkRunOptions(options);
+    const { signal, ...container } = options;
+    return this.#engine.containers.trace({ ...requestOf(container), remove: true }, { streams: {}, signal });
+  }
+
   /** Makes a container without starting it. */
   async create(options: ContainerOptions & Cancellable): Promise<CreatedContainer> {
+    checkRunOptions(options);
     const { signal, ...container } = options;
     const { id } = await this.#engine.containers.create(requestOf(container), { signal });
     return new CreatedContainer(this.#engine, id);
@@ -73,6 +96,7 @@ export class Containers {
    * ```
    */
   async start(options: ContainerOptions & Cancellable): Promise<RunningContainer> {
+    checkRunOptions(options);
     const { signal, ...container } = options;
     const { id } = await this.#engine.containers.run({ ...requestOf(container), detach: true }, { streams: {}, signal });
     return new RunningContainer(this.#engine, id);
@@ -93,12 +117,13 @@ export class Containers {
   }
 
   /** Those that run; with `all` the others too. */
-  list(options: { readonly all?: boolean; readonly filters?: Filters } & Cancellable = {}): Promise<readonly ContainerSummary[]> {
+  list(options: { readonly all?: boolean; readonly last?: number; readonly size?: boolean; readonly filters?: Filters } & Cancellable = {}): Promise<readonly ContainerSummary[]> {
     return this.#engine.containers.list({ ...options, all: options.all ?? false });
   }
 
-  inspect(name: string, options: Cancellable = {}): Promise<ContainerDetails> {
-    return this.#engine.containers.inspect(name, { ...options, size: false });
+  /** Everything about one, in the shape of `docker inspect`; with `size` what its files take too. */
+  inspect(name: string, options: { readonly size?: boolean } & Cancellable = {}): Promise<ContainerDetails> {
+    return this.#engine.containers.inspect(name, { size: false, ...options });
   }
 
   /** Changes limits or the restart policy while it runs. */

@@ -1,10 +1,10 @@
-import type { Engine as EngineApi, EngineEvent, Filters, HostCheck, SystemInfo } from "../engine/index.ts";
+import type { BootResult, DiskUsage, Engine as EngineApi, EngineEvent, Filters, HostCheck, SystemInfo } from "../engine/index.ts";
 import { openEngine } from "../engine/index.ts";
 import type { Cancellable } from "./cancel.ts";
 import { Containers } from "./containers.ts";
 import { Images } from "./images.ts";
 import type { EngineOptions } from "./options.ts";
-import { Networks, Volumes } from "./resources.ts";
+import { Networks, Registries, Volumes } from "./resources.ts";
 
 export interface EventOptions extends Cancellable {
   /** What has happened since then first; milliseconds since the epoch. */
@@ -29,6 +29,7 @@ export class Engine implements AsyncDisposable {
   readonly images: Images;
   readonly networks: Networks;
   readonly volumes: Volumes;
+  readonly registries: Registries;
   /** What the command line is made of: every use case, with nothing left out and nothing made convenient. */
   readonly api: EngineApi;
 
@@ -38,6 +39,7 @@ export class Engine implements AsyncDisposable {
     this.images = new Images(api);
     this.networks = new Networks(api);
     this.volumes = new Volumes(api);
+    this.registries = new Registries(api);
   }
 
   /** Opens the engine. Nothing is read or made before the first use. Needs root for all that runs. */
@@ -67,7 +69,22 @@ export class Engine implements AsyncDisposable {
     return this.api.system.checkHost(options);
   }
 
-  /** Closes the store. Containers go on. */
+  /** What images, containers and volumes take on the disk. */
+  diskUsage(options: Cancellable = {}): Promise<DiskUsage> {
+    return this.api.system.diskUsage(options);
+  }
+
+  /** Removes what crashes have left and nothing accounts for any more. */
+  collect(options: Cancellable = {}): Promise<{ readonly reclaimedBytes: number }> {
+    return this.api.system.collect(options);
+  }
+
+  /** Starts what its restart policy says should run, after this machine has started. */
+  boot(options: Cancellable = {}): Promise<BootResult> {
+    return this.api.system.boot(options);
+  }
+
+  /** Closes the store. Containers go on, and calls that are under way come to their end; later ones are refused. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.api[Symbol.asyncDispose]();
   }

@@ -41,8 +41,8 @@ export class Images {
     return new Task((onProgress) => this.#engine.images.push(reference, { ...options, allTags: options.allTags ?? false, onProgress }));
   }
 
-  /** Reads images from an archive that `save`, Docker or an OCI tool has written. */
-  load(source: ArchiveSource, options: Cancellable = {}): Task<readonly LoadedImage[]> {
+  /** Reads images from an archive that `save`, Docker or an OCI tool has written; of an image for several platforms those that are named. */
+  load(source: ArchiveSource, options: { readonly platforms?: readonly string[] } & Cancellable = {}): Task<readonly LoadedImage[]> {
     return new Task((onProgress) => this.#engine.images.load(sourceOf(source), { ...options, onProgress }));
   }
 
@@ -53,8 +53,13 @@ export class Images {
   }
 
   /** Images as one archive that `docker load` reads too. */
-  save(names: readonly string[], options: { readonly format?: "docker" | "oci" } & Cancellable = {}): AsyncIterable<Uint8Array> {
+  save(names: readonly string[], options: { readonly format?: "docker" | "oci"; readonly platforms?: readonly string[] } & Cancellable = {}): AsyncIterable<Uint8Array> {
     return this.#engine.images.save(names, options);
+  }
+
+  /** Images as an OCI layout, in a directory that is empty or not there yet. */
+  saveTo(directory: string, names: readonly string[], options: { readonly platforms?: readonly string[] } & Cancellable = {}): Task<void> {
+    return new Task((onProgress) => this.#engine.images.saveDirectory(names, directory, { ...options, onProgress }));
   }
 
   list(options: { readonly all?: boolean; readonly filters?: Filters } & Cancellable = {}): Promise<readonly ImageSummary[]> {
@@ -83,6 +88,7 @@ export class Images {
   }
 }
 
-function sourceOf(source: ArchiveSource): CopySource {
+/** The same for the engine. */
+export function sourceOf(source: ArchiveSource): CopySource {
   return typeof source === "string" ? { path: source } : { archive: source };
 }

@@ -12,10 +12,10 @@ export { Engine } from "./engine.ts";
 export type { EventOptions } from "./engine.ts";
 export { Containers } from "./containers.ts";
 export { CreatedContainer, RunningContainer, StoppedContainer } from "./container.ts";
-export type { Container, LogOptions } from "./container.ts";
+export type { Container, CopyOptions, LogOptions } from "./container.ts";
 export { Images } from "./images.ts";
 export type { ArchiveSource, TransferOptions } from "./images.ts";
-export { Networks, Volumes } from "./resources.ts";
+export { Networks, Registries, Volumes } from "./resources.ts";
 export { ProgramStream } from "./streams.ts";
 export type { Input } from "./streams.ts";
 export { Task } from "./task.ts";
@@ -29,8 +29,8 @@ export type { ErrorKind } from "../base/errors.ts";
 /** What the command line uses, for `engine.api`. */
 export type { Engine as EngineApi } from "../engine/index.ts";
 export type {
-  ContainerChange, ContainerDetails, ContainerStats, ContainerSummary, EngineEvent, Filters, HistoryEntry, HostCheck, ImageDetails, ImageRemoval, ImageSummary,
-  LoadedImage, LogRecord, NetworkDetails, NetworkRequest, ProcessTable, Progress, PruneResult, PulledImage, PushedImage, SystemInfo, UpdateRequest, VolumeDetails,
+  BootResult, ContainerChange, ContainerDetails, ContainerStats, ContainerSummary, DiskUsage, EngineEvent, ExplainResult, Filters, HistoryEntry, HostCheck, ImageDetails, ImageRemoval, ImageSummary,
+  LoadedImage, LogRecord, NetworkDetails, NetworkRequest, ProcessTable, Progress, PruneResult, PulledImage, PushedImage, SearchResult, SystemInfo, TraceResult, UpdateRequest, VolumeDetails,
 } from "../engine/index.ts";
 export type {
   DeviceRequest, HealthRequest, MountRequest, NetworkAttachment, PortRequest, ResourceRequest, RestartPolicy, RunRequest, UlimitRequest,

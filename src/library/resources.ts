@@ -1,4 +1,4 @@
-import type { Engine as EngineApi, Filters, NetworkDetails, NetworkRequest, PruneResult, VolumeDetails } from "../engine/index.ts";
+import type { Engine as EngineApi, Filters, NetworkDetails, NetworkRequest, PruneResult, SearchResult, VolumeDetails } from "../engine/index.ts";
 import type { Cancellable } from "./cancel.ts";
 
 /** Networks of one engine. */
@@ -41,6 +41,11 @@ export class Networks {
   prune(options: { readonly filters?: Filters } & Cancellable = {}): Promise<PruneResult> {
     return this.#engine.networks.prune(options);
   }
+
+  /** Writes the packet filter's rules anew, where somebody has flushed them. */
+  reload(options: Cancellable = {}): Promise<void> {
+    return this.#engine.networks.reload(options);
+  }
 }
 
 /** Volumes of one engine. */
@@ -72,5 +77,28 @@ export class Volumes {
   /** Removes anonymous ones that nobody uses, or with `all` every unused one. */
   prune(options: { readonly all?: boolean; readonly filters?: Filters } & Cancellable = {}): Promise<PruneResult> {
     return this.#engine.volumes.prune({ ...options, all: options.all ?? false });
+  }
+}
+
+/** Registries: who one is there, and what they have. `images.pull` and `images.push` use the credentials that are stored here. */
+export class Registries {
+  readonly #engine: EngineApi;
+
+  constructor(engine: EngineApi) {
+    this.#engine = engine;
+  }
+
+  /** Proves the credentials to the registry, then stores them where Docker's tools look too. What the registry said. */
+  login(server: string, credentials: { readonly username: string; readonly password: string }, options: Cancellable = {}): Promise<string> {
+    return this.#engine.registries.login({ server, ...credentials }, options);
+  }
+
+  /** Forgets them. */
+  logout(server: string, options: Cancellable = {}): Promise<string> {
+    return this.#engine.registries.logout(server, options);
+  }
+
+  search(term: string, options: { readonly limit?: number; readonly filters?: Filters } & Cancellable = {}): Promise<readonly SearchResult[]> {
+    return this.#engine.registries.search(term, options);
   }
 }

@@ -1,7 +1,9 @@
 import type { Engine as EngineApi } from "../engine/index.ts";
 import { signalName } from "../engine/containers/signal-numbers.ts";
+import { SampanError } from "../base/errors.ts";
 import { Deadline } from "./cancel.ts";
 import type { Cancellable } from "./cancel.ts";
+import { checkBulkOptions, checkRunOptions } from "./check.ts";
 import { Collected } from "./collected.ts";
 import type { ContainerOptions } from "./options.ts";
 import { requestOf } from "./options.ts";
@@ -19,12 +21,13 @@ export interface StreamOptions extends ContainerOptions, Cancellable {
 }
 
 export interface RunOptions extends StreamOptions {
-  /** Kill it when it has written more, both streams together, and reject with kind "cancelled" and code "EFBIG". Unlimited if it is left out. */
+  /** Kill it when it has written more, both streams together, and reject with kind "cancelled" and code "EFBIG". 100 MB if it is left out, Infinity for no limit. */
   readonly maxOutputBytes?: number;
 }
 
 /** Runs to the end, output and all. */
 export async function runToEnd(engine: EngineApi, options: RunOptions): Promise<RunResult> {
+  checkRunOptions(options);
   using deadline = deadlineOf(options);
   const { maxOutputBytes, ...rest } = options;
   const output = new Collected(deadline, maxOutputBytes);
@@ -34,6 +37,7 @@ export async function runToEnd(engine: EngineApi, options: RunOptions): Promise<
 }
 
 export function runStreaming(engine: EngineApi, options: StreamOptions): ProgramStream<StreamResult> {
+  checkRunOptions(options);
   const deadline = deadlineOf(options);
   return new ProgramStream(deadline, (takers) => run(engine, options, deadline, takers));
 }
@@ -48,7 +52,7 @@ async function run(engine: EngineApi, options: StreamOptions, deadline: Deadline
   const request = { ...requestOf(container), remove: keep !== true, interactive: stdin !== undefined, attach: ["stdout" as const, "stderr" as const, ...(stdin === undefined ? [] : ["stdin" as const])] };
   try {
     const result = await engine.containers.run(request, {
-      streams: { stdout: takers.stdout, stderr: takers.stderr, ...(stdin === undefined ? {} : { stdin: bytesOf(stdin) }) },
+      streams: { stdout: takers.stdout, stderr: takers.stderr, ...(stdin === undefined ? {} : { stdin: bytesOf(stdin, deadline) }) },
       signal: deadline.signal,
     });
     const { id, exitCode, oomKilled, warnings } = result;
@@ -64,7 +68,9 @@ export interface BulkOptions extends Cancellable {
 }
 
 /** Runs many, some at a time; results in the order of the jobs. The first that could not be run cancels the others. */
-export async function runMany(engine: EngineApi, jobs: Iterable<RunOptions>, { concurrency = 8, signal }: BulkOptions): Promise<RunResult[]> {
+export async function runMany(engine: EngineApi, jobs: Iterable<RunOptions>, options: BulkOptions): Promise<RunResult[]> {
+  checkBulkOptions(options);
+  const { concurrency = 8, signal } = options;
   using all = new Deadline(signal, undefined, "the jobs");
   const results: RunResult[] = [];
   const queue = [...jobs].entries();
@@ -80,8 +86,8 @@ export async function runMany(engine: EngineApi, jobs: Iterable<RunOptions>, { c
       }
     }
   };
-  await Promise.all(Array.from({ length: Math.max(1, concurrency) }, worker));
+  await Promise.all(Array.from({ length: concurrency }, worker));
   if (failure !== undefined) throw failure.error;
-  signal?.throwIfAborted();
+  if (all.signal.aborted) throw all.explain(new SampanError("cancelled", "Cancelled"));
   return results;
 }

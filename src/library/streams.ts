@@ -6,11 +6,16 @@ import type { ExitResult, OutputChunk } from "./result.ts";
 /** What a program may be given to read: all at once, or piece by piece as it comes. */
 export type Input = string | Uint8Array | AsyncIterable<string | Uint8Array>;
 
-/** The same as pieces of bytes. */
-export async function* bytesOf(input: Input): AsyncGenerator<Uint8Array> {
+/** The same as pieces of bytes. Where it fails, what reads it is stopped, and the caller told of that failure. */
+export async function* bytesOf(input: Input, deadline: Deadline): AsyncGenerator<Uint8Array> {
   if (typeof input === "string") yield Buffer.from(input);
   else if (input instanceof Uint8Array) yield input;
-  else for await (const piece of input) yield typeof piece === "string" ? Buffer.from(piece) : piece;
+  else
+    try {
+      for await (const piece of input) yield typeof piece === "string" ? Buffer.from(piece) : piece;
+    } catch (error) {
+      deadline.stop(error);
+    }
 }
 
 /**

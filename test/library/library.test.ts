@@ -217,6 +217,16 @@ describe("output as it comes", () => {
     expect(text).toBe("aéb");
   });
 
+  test("of a container that runs already, which lives on when one leaves", async () => {
+    await using container = await engine.containers.start(sh("while read word; do echo got $word; done; exit 7", { interactive: true }));
+    for await (const { text } of container.attach({ stdin: (async function* () { yield "one\n"; await new Promise(() => undefined); })() })) {
+      expect(text).toBe("got one\n");
+      break;
+    }
+    expect(await failureOf(container.attach({ signal: AbortSignal.timeout(50) }).result)).toMatchObject({ kind: "cancelled" });
+    expect((await container.inspect()).State.Running).toBe(true);
+  });
+
   test("of an exec too", async () => {
     await using container = await engine.containers.start(sleeper);
     const program = container.execStream(["sh", "-c", "echo a; echo b >&2; exit 5"]);
@@ -225,6 +235,30 @@ describe("output as it comes", () => {
     expect(pieces.sort()).toEqual(["stderr b\n", "stdout a\n"]);
     expect(await program.result).toEqual({ exitCode: 5, signal: undefined });
   });
+});
+
+describe("reading on and on ends when it is cancelled", () => {
+  const readers: readonly (readonly [string, (container: RunningContainer, signal: AbortSignal) => AsyncIterable<unknown>])[] = [
+    ["logs", (container, signal) => container.logs({ follow: true, signal })],
+    ["stats", (container, signal) => container.stats({ signal })],
+    ["events", (_, signal) => engine.events({ signal })],
+    ["a stream", (_, signal) => engine.containers.stream({ ...sh("echo; exec sleep 307"), signal })],
+    ["an exec", (container, signal) => container.execStream(["sh", "-c", "echo; exec sleep 307"], { signal })],
+  ];
+  for (const [name, open] of readers)
+    test(name, async () => {
+      await using container = await engine.containers.start(sh("echo; exec sleep 300"));
+      const controller = new AbortController();
+      const read = async (): Promise<void> => {
+        const reading = open(container, controller.signal)[Symbol.asyncIterator]();
+        if (name !== "events") await reading.next();
+        setTimeout(() => { controller.abort(); }, 20);
+        while ((await reading.next()).done !== true);
+      };
+      expect(await failureOf(read())).toMatchObject({ kind: "cancelled" });
+      await container.remove();
+      await nothingLeft("307");
+    });
 });
 
 describe("lifecycle", () => {
@@ -310,6 +344,40 @@ describe("many at once", () => {
 });
 
 describe("the rest", () => {
+  test("an engine that is closed ends what is under way, and begins nothing", async () => {
+    const other = await Engine.open({ root: join(directory, "root"), state: join(directory, "state") });
+    let close = (): void => undefined;
+    const closed = new Promise<void>((resolve) => { close = resolve; });
+    const program = other.containers.stream(sh("echo up; read go; echo done", { stdin: (async function* () { await closed; yield "go\n"; })() }));
+    let text = "";
+    for await (const piece of program) {
+      text += piece.text;
+      if (text === "up\n") {
+        await other[Symbol.asyncDispose]();
+        expect(await failureOf(other.containers.list())).toMatchObject({ kind: "wrong-state" });
+        close();
+      }
+    }
+    expect(text).toBe("up\ndone\n");
+    await nothingLeft("read");
+  });
+
+  test("a plan is explained without being carried out", async () => {
+    const plan = await engine.containers.explain({ ...sleeper, memoryBytes: 64 << 20 });
+    expect(plan.text({ columns: 200 })).toContain("pivot_root");
+    const traced = await engine.containers.trace({ ...sleeper, command: ["true"] });
+    expect(traced.exitCode).toBe(0);
+    expect(traced.text({ columns: 200 })).toContain("execve");
+    await nothingLeft("30300");
+  });
+
+  test("what the disk holds", async () => {
+    await using container = await engine.containers.create(sleeper);
+    expect((await engine.diskUsage()).containers.map(({ id }) => id)).toEqual([container.id]);
+    expect((await engine.collect()).reclaimedBytes).toBeGreaterThanOrEqual(0);
+    expect(await engine.boot()).toEqual({ started: [], failed: [] });
+  });
+
   test("a task is awaited or read", async () => {
     await using container = await engine.containers.start(sleeper);
     await container.exec(["sh", "-c", "echo changed > /opt/changed"]);

@@ -40,6 +40,11 @@ export function killChildOnAbort(running: Running, signal: AbortSignal | undefin
   };
 }
 
+/** Ends what connects the caller to a container, and nothing else, when the signal is given. Returns what undoes it. */
+export function leaveOnAbort(running: Running, signal: AbortSignal | undefined): () => void {
+  return onAbort(signal, () => { running.kill(SIGKILL); });
+}
+
 async function killChild(running: Running, over: () => boolean): Promise<void> {
   while (!over()) {
     const born = running.born();

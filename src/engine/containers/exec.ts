@@ -142,6 +142,6 @@ function execFailure(record: ContainerRecord, plan: Plan, report: Report): Sampa
   // The container ended between the look at it and the joining: its namespaces and groups are gone one by one.
   const gone = ["namespaces", "cgroup", "clone", "join"].includes(failure.call?.stage ?? "") && ["ENOENT", "ESRCH", "ENODEV", "ENOMEM"].includes(failure.code ?? "");
   if (gone) return new SampanError("wrong-state", `container ${record.id} is not running`, { cause: failure, exitCode: 126, code: failure.code });
-  return new SampanError(failure.call?.stage === "program" ? "invalid" : failure.kind, failure.message, { code: failure.code, exitCode: missing ? 127 : 126, cause: failure });
+  return new SampanError(failure.call?.stage === "program" || failure.call?.stage === "directory" ? "invalid" : failure.kind, failure.message, { code: failure.code, exitCode: missing ? 127 : 126, cause: failure });
 }
 

@@ -68,7 +68,7 @@ export class RehearsalContext extends EngineContext {
 /** The plan that `run` would carry out for this request at this moment. Makes nothing, and needs no root for it. */
 export async function rehearse(context: RehearsalContext, request: RunRequest): Promise<Plan> {
   // An image that is missing is not pulled for a look.
-  const { stored: wanted, volumes } = await prepare(context, { ...request, pull: "never" });
+  const { stored: wanted, volumes } = await prepare(context, { ...request, ...(request.rootfs === undefined ? { pull: "never" as const } : {}) });
   const network = await context.aside(() => prepareNetwork(context, wanted, false));
   const cgroup = cgroupPlanOf(context, wanted);
   const { stored } = reserve(context, wanted, cgroup, {

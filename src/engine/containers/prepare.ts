@@ -6,6 +6,7 @@ import type { VolumeRecord } from "../../storage/state/index.ts";
 import type { WithProgress } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 import type { RunRequest } from "../request.ts";
+import { requestProblems } from "../request-rules.ts";
 import { checkRequest } from "../spec/check.ts";
 import type { RunnableImage } from "../spec/image.ts";
 import { directoryImage, hostImage } from "../spec/image.ts";
@@ -74,6 +75,8 @@ export interface VolumeUse {
  * Volumes, other containers' mounts and what only running containers have are looked up by the parts that know them.
  */
 export async function prepare(context: EngineContext, request: RunRequest, options: WithProgress = {}): Promise<Prepared> {
+  const wrong = requestProblems(request);
+  if (wrong.length > 0) throw new ProblemsError(wrong, { exitCode: 125 });
   const problems: string[] = [];
   const image = await resolveImage(context, request, options);
   const id = createId() as ContainerId; // the one place where container ids come from

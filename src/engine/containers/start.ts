@@ -207,7 +207,7 @@ export function startFailure(stored: StoredConfig, plan: Plan, report: Report): 
   const isProgram = failure.call?.stage === "program" && (failure.call.name === "execve" || failure.call.op === "fail");
   const exitCode = !isProgram ? 125 : failure.code === "ENOENT" || failure.code === "ENOTDIR" ? 127 : 126;
   const option = /for (--[a-z-]+)/.exec(failure.message)?.[1];
-  return new SampanError(isProgram ? "invalid" : failure.kind, failure.message, {
+  return new SampanError(isProgram || option !== undefined ? "invalid" : failure.kind, failure.message, {
     code: failure.code, exitCode, cause: failure,
     hint: isProgram && exitCode === 127 ? `Does "${stored.image.reference}" have this program? Look with: sampan run --rm ${stored.request.rootfs ? "--rootfs " : ""}${stored.image.reference} ls /bin`
       : failure.call?.name === "move_mount" && failure.code === "EINVAL" ? "A directory cannot be mounted on a file, nor a file on a directory."

@@ -1,9 +1,10 @@
-import { SampanError } from "../../base/errors.ts";
+import { ProblemsError, SampanError } from "../../base/errors.ts";
 import { applyUpdate } from "../../runtime/cgroups/operations.ts";
 import type { Cancellable, UpdateRequest } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 import { requireRoot } from "../context.ts";
 import type { ResourceRequest } from "../request.ts";
+import { updateProblems } from "../request-rules.ts";
 import { ociResources } from "../spec/resources.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import { cgroupPathsOf } from "./groups.ts";
@@ -17,6 +18,8 @@ import { cgroupPath, cgroupPlanOf } from "./start.ts";
  */
 export async function updateContainer(context: EngineContext, name: string, request: UpdateRequest, _options: Cancellable): Promise<{ readonly warnings: readonly string[] }> {
   requireRoot();
+  const problems = updateProblems(request.resources);
+  if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 125 });
   const record = context.store.containers.find(name);
   if (request.restart && request.restart.name !== "no" && record.autoRemove)
     throw new SampanError("conflict", "Restart policy cannot be updated because AutoRemove is enabled for the container");

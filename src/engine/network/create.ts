@@ -32,6 +32,7 @@ export async function createNetwork(context: EngineContext, request: NetworkRequ
   const ulaGlobalId = request.ipv6 ? globalId(context) : new Uint8Array(5);
   const network = store.transaction((): NetworkRecord => {
     const facts = { networks: store.networks.list().map(networkOf), hostRoutes, interfaces, ulaGlobalId };
+    if (facts.networks.some(({ name }) => name === wanted.name)) throw new SampanError("already-exists", `network with name ${wanted.name} already exists`, { exitCode: 1 });
     const problems = validateNetworkCreate(wanted, facts);
     if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1 });
     const record = resolveNetwork(wanted, facts, { id: createId(), created: new Date().toISOString() });

@@ -47,11 +47,19 @@ export function hostCapabilities(): string[] {
 /** Docker's rules for `--cap-add` and `--cap-drop`, either of which may say ALL. */
 export function capabilitiesOf(request: RunRequest): string[] {
   if (request.privileged) return hostCapabilities();
-  const unknown = [...request.capAdd, ...request.capDrop].filter((name) => name !== "ALL" && capabilityNumber(name) === undefined);
+  const add = request.capAdd.map(fullName);
+  const drop = request.capDrop.map(fullName);
+  const unknown = [...add, ...drop].filter((name) => name !== "ALL" && capabilityNumber(name) === undefined);
   if (unknown.length > 0) throw new SampanError("invalid", unknown.map((name) => `invalid capability: unknown capability: "${name}"`).join("\n"), { exitCode: 125 });
   // Where both say ALL, the one that adds counts, as with Docker.
-  const base = request.capAdd.includes("ALL") ? hostCapabilities() : request.capDrop.includes("ALL") ? [] : defaultCapabilities();
-  const result = new Set(base.filter((name) => !request.capDrop.includes(name)));
-  for (const name of request.capAdd) if (name !== "ALL") result.add(name);
+  const base = add.includes("ALL") ? hostCapabilities() : drop.includes("ALL") ? [] : defaultCapabilities();
+  const result = new Set(base.filter((name) => !drop.includes(name)));
+  for (const name of add) if (name !== "ALL") result.add(name);
   return [...result];
+}
+
+/** "CAP_NET_ADMIN" for "net_admin" too, as Docker takes it. */
+function fullName(name: string): string {
+  const upper = name.toUpperCase();
+  return upper === "ALL" || upper.startsWith("CAP_") ? upper : `CAP_${upper}`;
 }

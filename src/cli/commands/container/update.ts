@@ -1,5 +1,5 @@
 import { ProblemsError, SampanError } from "../../../base/errors.ts";
-import type { ResourceRequest } from "../../../engine/request.ts";
+import { updateProblems } from "../../../engine/request-rules.ts";
 import { defineCommand } from "../../command.ts";
 import { resourceFlags } from "../request/resource-flags.ts";
 import { buildResources } from "../request/resources.ts";
@@ -14,7 +14,8 @@ export const command = defineCommand({
     const hint = `See 'sampan ${path} --help'.`;
     if (given.size === 0) throw new SampanError("invalid", "you must provide one or more flags when using this command", { hint });
     const problems: string[] = [];
-    const resources = buildUpdate(flags, problems);
+    const resources = buildResources(flags, problems);
+    problems.push(...updateProblems(resources));
     if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 125, hint });
     const { containers } = await context.engine();
     return forEachName(context, args, async (name) => {
@@ -23,9 +24,3 @@ export const command = defineCommand({
     });
   },
 });
-
-/** What a container already has may be the other half of a pair, so a lone swap limit is left to the engine to judge. */
-function buildUpdate(flags: Parameters<typeof buildResources>[0], problems: string[]): ResourceRequest {
-  if (flags["memory-swap"] === undefined || flags.memory !== undefined || flags.mem !== undefined) return buildResources(flags, problems);
-  return { ...buildResources({ ...flags, "memory-swap": undefined }, problems), memorySwapBytes: flags["memory-swap"] };
-}

@@ -1,5 +1,6 @@
 import { ProblemsError, SampanError } from "../../../base/errors.ts";
 import { type MountRequest, type RunRequest, emptyRunRequest } from "../../../engine/request.ts";
+import { requestProblems } from "../../../engine/request-rules.ts";
 import { pairsToRecord } from "../../parse/key-value.ts";
 import { readKeyValueFile } from "../../parse/kv-file.ts";
 import { parseMount } from "../../parse/mount.ts";
@@ -9,7 +10,6 @@ import { buildHealth } from "./health.ts";
 import { buildNetworks } from "./networks.ts";
 import { buildResources } from "./resources.ts";
 import { buildSecurityOptions } from "./seccomp.ts";
-import { validateRequest } from "./validate.ts";
 
 /** Where a request is made: relative paths and variables without a value are looked up here. */
 export interface Surroundings {
@@ -59,7 +59,7 @@ export function problemsOf(build: () => RunRequest): readonly string[] {
 }
 
 function finish(request: RunRequest, path: string, problems: string[]): RunRequest {
-  validateRequest(request, problems);
+  problems.push(...requestProblems(request));
   if (problems.length > 0) throw new ProblemsError([...new Set(problems)], { exitCode: 125, hint: `See 'sampan ${path} --help'.` });
   return request;
 }

@@ -368,7 +368,7 @@ describe("the rest", () => {
     const traced = await engine.containers.trace({ ...sleeper, command: ["true"] });
     expect(traced.exitCode).toBe(0);
     expect(traced.text({ columns: 200 })).toContain("execve");
-    await nothingLeft("30300");
+    await nothingLeft(NAP);
   });
 
   test("what the disk holds", async () => {

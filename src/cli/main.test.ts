@@ -57,6 +57,9 @@ describe("main", () => {
     expect(await run(["system", "whree"])).toMatchObject({ code: 1, err: containing("Did you mean 'sampan system where'?") });
     expect(await run(["help", "xyzzy"])).toMatchObject({ code: 1 });
   });
+  test("misspelt flags are guessed at", async () => {
+    expect(await run(["where", "--luod", "--xyzzy"])).toEqual({ code: 125, out: "", err: "sampan: unknown flag: --luod\nsampan: unknown flag: --xyzzy\nDid you mean '--loud'?\nSee 'sampan where --help'.\n" });
+  });
   test("wrong counts of arguments, exit code 1", async () => {
     expect(await run(["where", "a", "b"])).toMatchObject({ code: 1, err: containing("'sampan where' requires at most 1 argument\n\nUsage:  sampan where [OPTIONS]") });
   });

@@ -115,7 +115,8 @@ async function runCommand({ path, rest, entry }: FoundCommand, command: CommandD
   if (parsed.help) return printCommandHelp({ entry, path, rest }, command, io);
   if (parsed.problems.length > 0) {
     const more = parsed.positionals.length < command.args.min ? undefined : command.problems?.(io, { flags: parsed.values, given: parsed.given, args: parsed.positionals, path });
-    throw new ProblemsError([...parsed.problems, ...(more ?? [])], { exitCode: 125, hint: `See 'sampan ${path} --help'.` });
+    const { flagsHint } = await import("./usage.ts");
+    throw new ProblemsError([...parsed.problems, ...(more ?? [])], { exitCode: 125, hint: flagsHint(path, parsed.unknown, command.flags) });
   }
   const count = parsed.positionals.length;
   if (count < command.args.min || count > command.args.max) {

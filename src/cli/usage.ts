@@ -1,6 +1,7 @@
 import { SampanError } from "../base/errors.ts";
 import type { CommandDefinition } from "./command.ts";
 import type { CommandEntry } from "./commands/table.ts";
+import type { FlagTable } from "./flags/flag.ts";
 import { groupHelp, rootHelp } from "./output/help.ts";
 import { suggestions } from "./output/suggest.ts";
 
@@ -14,6 +15,17 @@ export function argumentsError(path: string, command: CommandDefinition, args: r
   else if (args.length < min) reason = `'sampan ${path}' requires at least ${many(min)}`;
   else reason = `'sampan ${path}' requires at most ${many(max)}`;
   return new SampanError("invalid", reason, { exitCode: 1, hint: `\nUsage:  sampan ${path} ${command.usage}\n\nSee 'sampan ${path} --help'.` });
+}
+
+/** What the mistyped flags of a line may have been meant to be, and where all of them are told. */
+export function flagsHint(path: string, unknown: readonly string[], flags: FlagTable): string {
+  const known = Object.keys(flags).filter((name) => flags[name]?.hidden !== true);
+  const near = unknown.flatMap((word) => suggestions(word, known)).map((name) => `'--${name}'`);
+  return `${didYouMean(near)}See 'sampan ${path} --help'.`;
+}
+
+function didYouMean(near: readonly string[]): string {
+  return near.length === 0 ? "" : `Did you mean ${near.join(" or ")}?\n`;
 }
 
 export function isGroup(word: string, table: readonly CommandEntry[]): boolean {
@@ -37,6 +49,5 @@ export function unknownCommandError(words: readonly string[], table: readonly Co
     : [...new Set(paths.map((path) => path.split(" ")[0] ?? ""))];
   const prefix = inGroup ? `sampan ${first}` : "sampan";
   const near = suggestions(inGroup ? second : first, known).map((name) => `'${prefix} ${name}'`);
-  const guess = near.length === 0 ? "" : `Did you mean ${near.join(" or ")}?\n`;
-  return new SampanError("invalid", `unknown command: ${prefix} ${inGroup ? second : first}`, { exitCode: 1, hint: `${guess}See '${prefix} --help'.` });
+  return new SampanError("invalid", `unknown command: ${prefix} ${inGroup ? second : first}`, { exitCode: 1, hint: `${didYouMean(near)}See '${prefix} --help'.` });
 }

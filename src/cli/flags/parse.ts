@@ -8,6 +8,8 @@ export interface ParsedFlags<Table extends FlagTable> {
   /** What is not a flag, in order. */
   readonly positionals: readonly string[];
   readonly help: boolean;
+  /** Long flags that the table does not have, without their dashes. */
+  readonly unknown: readonly string[];
   /** One sentence for each thing wrong; the values are not to be used when there is any. */
   readonly problems: readonly string[];
 }
@@ -27,6 +29,7 @@ export function parseFlags<Table extends FlagTable>(table: Table, argv: readonly
   const given = new Set<string>();
   const positionals: string[] = [];
   const problems: string[] = [];
+  const unknown: string[] = [];
   let help = false;
 
   for (const name in table) values[name] = table[name]?.initial;
@@ -66,7 +69,10 @@ export function parseFlags<Table extends FlagTable>(table: Table, argv: readonly
     const flag = name === undefined ? undefined : table[name];
     if (name === undefined || flag === undefined) {
       if (spelled === "help") help = true;
-      else problems.push(`unknown flag: ${dashes}${spelled}`);
+      else {
+        problems.push(`unknown flag: ${dashes}${spelled}`);
+        unknown.push(spelled);
+      }
       return;
     }
     if (equals !== -1) return set(name, word.slice(equals + 1));
@@ -132,7 +138,7 @@ export function parseFlags<Table extends FlagTable>(table: Table, argv: readonly
     }
   }
   // Every name of the table has been set above, to its initial value or to one its own parser returned.
-  return { values: values as FlagValues<Table>, given, positionals, help, problems };
+  return { values: values as FlagValues<Table>, given, positionals, help, unknown, problems };
 }
 
 /** "-m, --memory" or "--cpus": how messages and help name a flag. */

@@ -98,6 +98,7 @@ export const SECCOMP_FILTER_FLAG_NEW_LISTENER = 8;
 
 // tty
 export const TIOCSCTTY = 0x540e;
+export const TCSETS = 0x5402;
 export const TIOCSWINSZ = 0x5414;
 export const TIOCSPTLCK = 0x40045431;
 export const TIOCGPTPEER = 0x5441;

@@ -69,9 +69,10 @@ function completeMount(mount: Mount, directory: string, fileMounts: Set<string>)
  * "capabilities"); HOME is the user's own where the config says nothing, as runc and crun have it.
  */
 export function completeProcess(context: Context, process: Process, given: { rootfs: string; mounts: readonly Mount[]; warn: boolean }): Process {
-  const env = process.env ?? [];
-  const result: Process = { ...process };
-  if (!env.some((entry) => entry.startsWith("HOME="))) result.env = [...env, `HOME=${homeOf(given.rootfs, given.mounts, process.user?.uid ?? 0)}`];
+  // Of a variable that is there twice the last one counts, as for runc; which one getenv(3) finds is the program's libc's affair.
+  const env = [...new Map((process.env ?? []).map((entry) => [entry.slice(0, entry.indexOf("=") + 1) || entry, entry])).values()].filter((entry) => entry !== "HOME=");
+  const result: Process = { ...process, env };
+  if (!env.some((entry) => entry.startsWith("HOME="))) env.push(`HOME=${homeOf(given.rootfs, given.mounts, process.user?.uid ?? 0)}`);
   if (process.capabilities) result.capabilities = grantable(context, process.capabilities, given.warn);
   return result;
 }
@@ -95,6 +96,6 @@ function grantable(context: Context, wanted: Capabilities, warn: boolean): Capab
   // The kernel raises in the ambient set only what is permitted and inheritable (capabilities(7)).
   const ambient = filter(a ?? []).filter((name) => result.permitted?.includes(name) === true && result.inheritable?.includes(name) === true);
   const lacking = (a ?? []).filter((name) => !ambient.includes(name) && !refused.has(name));
-  if (lacking.length > 0 && warn) context.log.write("warning", `Cannot make ${lacking.join(", ")} ambient: not both permitted and inheritable`);
+  if (lacking.length > 0 && warn) context.log.write("warning", `Cannot grant all capabilities: ${lacking.map((name) => `can't raise ambient capability ${name}: it is not both permitted and inheritable`).join("; ")}`);
   return ambient.length > 0 ? { ...result, ambient } : result;
 }

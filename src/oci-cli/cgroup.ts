@@ -15,11 +15,28 @@ export function cgroupPathOf(context: Context, config: RuntimeConfig, id: string
     if (!existsSync("/run/systemd/system")) throw new SampanError("unsupported", "Cannot use the systemd cgroup driver: systemd does not run on this host", { hint: "leave out --systemd-cgroup" });
     throw new SampanError("unsupported", "Cannot use the systemd cgroup driver: this build has none", { hint: "use the cgroupfs driver: leave out --systemd-cgroup" });
   }
-  if (asked === "") return `/sampan-oci-${id}`;
+  if (asked === "") return `/${id}`;
   if (/^[^/:]*:[^:]*:[^:]+$/.test(asked)) throw new SampanError("invalid", `Cannot use cgroup path "${asked}": that is systemd's "slice:prefix:name", which needs --systemd-cgroup`);
   const parts = asked.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes("..") || parts.length === 0) throw new SampanError("invalid", `Cannot use cgroup path "${asked}": it leads out of the hierarchy or to its top`);
   return `/${parts.join("/")}`;
+}
+
+/**
+ * No tasks at all is a limit, too (config-linux.md "PIDs"); the first process is there all the same, so that it means one. What
+ * the kernel has given up to limit is told and left out, as the specification recommends against it.
+ */
+function meant(context: Context, resources: Resources): Resources {
+  const { memory, pids } = resources;
+  const result = { ...resources };
+  if (pids?.limit === 0) result.pids = { limit: 1 };
+  const [major, minor] = context.kernel;
+  if (memory?.kernel !== undefined && memory.kernel > 0 && (major > 5 || (major === 5 && minor >= 16))) {
+    context.log.write("warning", "Cannot limit kernel memory alone (linux.resources.memory.kernel): Linux 5.16 and later do not; memory.limit counts it, too");
+    const { kernel: _kernel, ...rest } = memory;
+    result.memory = rest;
+  }
+  return result;
 }
 
 /** The rules of the config, and what every container may do whatever they say (runc's default devices). */
@@ -37,11 +54,11 @@ function withDefaultDevices(resources: Resources): Resources {
  */
 export function planCgroup(context: Context, config: RuntimeConfig, path: string): CgroupPlan | undefined {
   if (context.cgroups.hierarchies.length === 0) return undefined;
-  const plan = compileCgroup(withDefaultDevices(config.linux?.resources ?? {}), context.cgroups, path, { read: readText, join: "all" });
+  const plan = compileCgroup(withDefaultDevices(meant(context, config.linux?.resources ?? {})), context.cgroups, path, { read: readText, join: "all" });
   const existing = new Set(plan.directories.filter(({ path: directory, leaf }) => leaf && existsSync(directory)).map(({ path: directory }) => directory));
   for (const directory of existing)
     if ((readText(`${directory}/cgroup.procs`) ?? "").trim() !== "")
-      throw new SampanError("conflict", `Cannot use cgroup "${directory}": processes are in it already`);
+      throw new SampanError("conflict", `Cannot use cgroup "${directory}": container's cgroup is not empty: processes are in it already`);
   if (existing.size === 0) return plan;
   return {
     ...plan,

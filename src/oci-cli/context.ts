@@ -36,6 +36,12 @@ export class Context {
     return (this.#kernel ??= readFileSync("/proc/sys/kernel/osrelease", "utf8").trim());
   }
 
+  /** [6, 18] for "6.18.44-amd64". */
+  get kernel(): readonly [major: number, minor: number] {
+    const [major = 0, minor = 0] = this.kernelVersion.split(".").map((part) => Number.parseInt(part, 10));
+    return [major, minor];
+  }
+
   /** Users of a user namespace pass through it, and see nothing (0711). */
   makeRoot(): void {
     try {
@@ -47,10 +53,9 @@ export class Context {
   }
 
   hostFacts(paths: CgroupPaths | undefined, ownCgroupNamespace: boolean): HostFacts {
-    const [major = 0, minor = 0] = this.kernelVersion.split(".").map((part) => Number.parseInt(part, 10));
     return {
       arch: hostArch(),
-      kernel: [major, minor],
+      kernel: this.kernel,
       // Only hierarchies that the container has a group in: another would show the host's.
       cgroupMounts: this.cgroups.hierarchies.flatMap(({ version, mountpoint, controllers, name }) => {
         const directory = paths?.directories.find((path) => path.startsWith(`${mountpoint}/`));

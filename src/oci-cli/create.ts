@@ -1,5 +1,6 @@
 import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { isatty } from "node:tty";
 import { SampanError, errnoOf } from "../base/errors.ts";
 import type { RuntimeConfig } from "../oci/index.ts";
 import type { Plan, Report, Running } from "../plan/index.ts";
@@ -11,6 +12,7 @@ import { isAlive } from "../runtime/processes.ts";
 import { loadBundle } from "./bundle.ts";
 import { cgroupPathOf, planCgroup } from "./cgroup.ts";
 import type { Context } from "./context.ts";
+import { ownEnvironment } from "./environment.ts";
 import { labelOf } from "./labels.ts";
 import { filterOf } from "./seccomp.ts";
 import type { ContainerFiles, StoredState } from "./state.ts";
@@ -60,13 +62,19 @@ function preserved(options: CreateOptions, config: RuntimeConfig): { count: numb
   return { count: total, env: [`LISTEN_FDS=${listen}`, "LISTEN_PID=1"] };
 }
 
-/** Where the root is attached in the container's own mount namespace: users of a user namespace must be able to get there. */
-function mountPointFor(files: ContainerFiles, config: RuntimeConfig): string {
-  mkdirSync(files.mountPoint, { mode: 0o711 });
-  if (!(config.linux?.namespaces ?? []).some(({ type }) => type === "user")) return files.mountPoint;
-  const parts = files.mountPoint.split("/").slice(1);
+/**
+ * Where the root is attached in the container's own mount namespace: at its own path, where hooks look for it that enter that
+ * namespace before the pivot. Users of a user namespace must be able to get there; where they are not, any directory will do.
+ */
+function mountPointFor(files: ContainerFiles, config: RuntimeConfig, rootfs: string): string {
+  const namespaces = config.linux?.namespaces ?? [];
   const open = (path: string): boolean => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o1) !== 0;
-  if (parts.every((_, i) => open(`/${parts.slice(0, i + 1).join("/")}`))) return files.mountPoint;
+  const reachable = (path: string): boolean => path.split("/").slice(1).every((_, i, parts) => open(`/${parts.slice(0, i + 1).join("/")}`));
+  const foreign = namespaces.some(({ type, path }) => type === "mount" && path !== undefined);
+  const mapped = namespaces.some(({ type }) => type === "user");
+  if (!foreign && (!mapped || reachable(rootfs))) return rootfs;
+  mkdirSync(files.mountPoint, { mode: 0o711 });
+  if (!mapped || reachable(files.mountPoint)) return files.mountPoint;
   const elsewhere = ["/mnt", "/media", "/srv", "/opt", "/home"].find((path) => open(path));
   if (elsewhere === undefined) throw new SampanError("unavailable", `Cannot attach the root filesystem: "${files.mountPoint}" is closed to the container's users, and so is all that could take its place`);
   return elsewhere;
@@ -111,7 +119,7 @@ export async function createContainer(context: Context, id: string, options: Cre
     const launch: OciLaunch = {
       config: fds.env.length > 0 && config.process ? { ...config, process: { ...config.process, env: [...(config.process.env ?? []), ...fds.env] } } : config,
       host: context.hostFacts(cgroup?.paths, (config.linux?.namespaces ?? []).some(({ type }) => type === "cgroup")),
-      name: id, root: { kind: "directory", path: bundle.rootfs }, mountPoint: mountPointFor(files, config), fileMounts: bundle.fileMounts,
+      name: id, root: { kind: "directory", path: bundle.rootfs }, mountPoint: mountPointFor(files, config, bundle.rootfs), fileMounts: bundle.fileMounts,
       ...(cgroup ? { cgroup } : {}), ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
       init: false, trace: false, birth: { pidFile: files.pid }, noPivot: options.noPivot,
       end: options.end, ...(options.end === "created" ? { gate: { gate: files.gate, told: files.told } } : {}),
@@ -119,9 +127,9 @@ export async function createContainer(context: Context, id: string, options: Cre
       keepBelow, hookOutput: hookOutput === undefined ? 2 : 3 + inherit.length - 1,
       state: { ociVersion: VERSION, id, bundle: bundle.directory, ...(config.annotations ? { annotations: config.annotations } : {}) },
       ...(options.noNewKeyring ? {} : { keyring: `_ses.${id}` }),
-      ownStreams: ownStreams(), idleStreams: idleStreams(),
+      hookEnvironment: hookOutput === undefined ? [] : ownEnvironment(), ownStreams: ownStreams(), idleStreams: idleStreams(),
       ...(config.linux?.seccomp?.listenerPath && usesListener(config) ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } } : {}),
-      ...(terminal && options.end === "exited" && options.consoleSocket === undefined ? { monitor: terminalMonitor() } : {}),
+      ...(terminal && options.end === "exited" && options.consoleSocket === undefined ? { monitor: terminalMonitor(), plainNewlines: !isatty(1) } : {}),
       ...(idMappedMounts ? { idMappings: await idMappedMounts(context, config, files, inherit, opened) } : {}),
     };
     const plan = compileCreate(launch);

@@ -2,8 +2,11 @@ import type { RuntimeConfig } from "../oci/index.ts";
 
 const CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"];
 
-/** A config that starts a shell on "rootfs": a terminal, few capabilities, the usual mounts, no network of the host's. */
-export function defaultConfig(): RuntimeConfig {
+/**
+ * A config that starts a shell on "rootfs": a terminal, few capabilities, the usual mounts, no network of the host's. A cgroup
+ * namespace only where all controllers are v2, as runc has it.
+ */
+export function defaultConfig(unifiedCgroups: boolean): RuntimeConfig {
   return {
     ociVersion: "1.3.0",
     process: {
@@ -25,7 +28,7 @@ export function defaultConfig(): RuntimeConfig {
     ],
     linux: {
       resources: { devices: [{ allow: false, access: "rwm" }] },
-      namespaces: [{ type: "pid" }, { type: "network" }, { type: "ipc" }, { type: "uts" }, { type: "mount" }, { type: "cgroup" }],
+      namespaces: [{ type: "pid" }, { type: "network" }, { type: "ipc" }, { type: "uts" }, { type: "mount" }, ...(unifiedCgroups ? [{ type: "cgroup" as const }] : [])],
       maskedPaths: [
         "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
         "/proc/sched_debug", "/sys/firmware", "/sys/devices/virtual/powercap", "/proc/scsi",
@@ -36,8 +39,8 @@ export function defaultConfig(): RuntimeConfig {
 }
 
 /** For a user of the host: one id is mapped, and what only the host's root may do is left out. */
-export function rootlessConfig(uid: number, gid: number): RuntimeConfig {
-  const config = defaultConfig();
+export function rootlessConfig(uid: number, gid: number, unifiedCgroups: boolean): RuntimeConfig {
+  const config = defaultConfig(unifiedCgroups);
   const { linux = {}, mounts = [] } = config;
   return {
     ...config,

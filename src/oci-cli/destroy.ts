@@ -5,6 +5,7 @@ import { removeCgroup } from "../runtime/cgroups/operations.ts";
 import type { HookKind } from "../runtime/hooks.ts";
 import { addHooks } from "../runtime/hooks.ts";
 import type { Context } from "./context.ts";
+import { ownEnvironment } from "./environment.ts";
 import type { Container } from "./state.ts";
 import { removeFiles } from "./state.ts";
 
@@ -14,7 +15,7 @@ export async function runHooks(context: Context, container: Container, config: R
   const { state, init } = container;
   const plan = new Plan();
   addHooks(plan.outer, config.hooks, kind, {
-    state, status, pid: status === "stopped" ? 0 : (init?.pid ?? 0), where: `of container "${state.id}"`, output: 2,
+    state, status, pid: status === "stopped" ? 0 : (init?.pid ?? 0), where: `of container "${state.id}"`, output: 2, environment: ownEnvironment(),
   });
   plan.outer.exit(0);
   await runPlan(plan, { keel: context.keel, directory: context.root, stdio: ["ignore", "ignore", 2] });

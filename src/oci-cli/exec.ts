@@ -1,5 +1,6 @@
 import { closeSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { isatty } from "node:tty";
 import { SampanError, errnoOf } from "../base/errors.ts";
 import { LAST_CAPABILITY, parseCapability } from "../linux/capabilities.ts";
 import type { Process, RuntimeConfig } from "../oci/index.ts";
@@ -50,7 +51,7 @@ export function requestedProcess(flags: Flags, args: readonly string[], config: 
   if (capabilities.length > 0) {
     const { bounding = [], effective = [], inheritable = [], permitted = [], ambient = [] } = base.capabilities ?? {};
     const more = (names: readonly string[]): string[] => [...new Set([...names, ...capabilities])];
-    process.capabilities = { bounding: more(bounding), effective: more(effective), permitted: more(permitted), inheritable, ambient };
+    process.capabilities = { bounding: more(bounding), effective: more(effective), permitted: more(permitted), inheritable, ambient: [...new Set([...ambient, ...capabilities.filter((name) => inheritable.includes(name))])] };
   }
   const user = flags.value("user");
   if (user !== undefined) {
@@ -107,7 +108,7 @@ export async function execInContainer(context: Context, id: string, flags: Flags
       ...(listens && config.linux?.seccomp?.listenerPath ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } } : {}),
       ownStreams: ownStreams(), idleStreams: idleStreams(),
       ...(consoleSocket === undefined ? {} : { consoleSocket: resolve(consoleSocket) }),
-      ...(process.terminal && !detach && consoleSocket === undefined ? { monitor: terminalMonitor() } : {}),
+      ...(process.terminal && !detach && consoleSocket === undefined ? { monitor: terminalMonitor(), plainNewlines: !isatty(1) } : {}),
     });
     return { plan, running: await startPlan(plan, { keel: context.keel, directory: container.files.directory, stdio: [0, 1, 2], inherit }) };
   } finally {

@@ -15,5 +15,9 @@ export function explain(failure: PlanError, report: Report, output: string): Sam
   if (failure.call?.op !== "spawn" || failure.index === undefined) return failure;
   const { value } = report.result(failure.index);
   const reason = failure.code === "ETIMEDOUT" ? "it took too long and was killed" : value >= 0 ? ending(value) : failure.code ?? "it failed";
-  return new SampanError("unavailable", `Cannot ${failure.call.options.what ?? "run a hook"}: ${reason}${output === "" ? "" : `: ${output.replaceAll("\n", "; ")}`}`, { cause: failure });
+  const what = failure.call.options.what ?? "run a hook";
+  const hook = /^run (\w+) hook (\d+) /.exec(what);
+  // runc's words, with its count from 0: callers look for them.
+  const words = hook ? `error running ${hook[1] ?? ""} hook #${Number(hook[2]) - 1}: ` : "";
+  return new SampanError("unavailable", `Cannot ${what}: ${words}${reason}${output === "" ? "" : `: ${output.replaceAll("\n", "; ")}`}`, { cause: failure });
 }

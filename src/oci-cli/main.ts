@@ -20,7 +20,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     log.write("error", message);
     print(2, `${message}\n`);
     if (log.debug && error instanceof Error && error.stack !== undefined) log.write("debug", error.stack);
-    return 1;
+    return error instanceof SampanError ? (error.exitCode ?? 1) : 1;
   }
 }
 

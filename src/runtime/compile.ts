@@ -42,7 +42,7 @@ export function compile(launch: Launch): Plan {
 
   const cgroup = launch.cgroup ? addCgroup(outer, launch.cgroup, where) : { tasks: [], directory: undefined };
   const meeting = meet(context, newUser);
-  joinByPath(context, namespaces);
+  joinByPath(context, namespaces, false);
   const { child, pidfd } = cloneChild(context, namespaces, cgroup);
 
   inner.stage("process");

@@ -8,7 +8,8 @@ import type { HostFacts, Launch } from "./launch.ts";
  * namespace that is not its parent's cannot reach the host's paths: for it the outer side takes them before the clone.
  */
 export interface HostTrees {
-  readonly binds: ReadonlyMap<Mount, Call>;
+  /** Of bind mounts, and of new filesystems that were made early. */
+  readonly mounts: ReadonlyMap<Mount, Call>;
   /** The root filesystem, where it is a directory of the host. */
   readonly root: Call | undefined;
 }

@@ -1,11 +1,11 @@
 import type { Call } from "../plan/index.ts";
-import type { NamespaceType } from "../oci/index.ts";
+import type { Mount, NamespaceType } from "../oci/index.ts";
 import type { Line } from "../plan/index.ts";
 import { addCgroupView } from "./cgroup-view.ts";
 import type { Context, HostTrees } from "./context.ts";
 import { addDevices } from "./devices.ts";
 import { addMasks } from "./masks.ts";
-import { addMount, takeBindSources } from "./mounts.ts";
+import { addMount, isBind, makeFilesystem, takeBindSource } from "./mounts.ts";
 import { openMaskCover } from "./null-device.ts";
 import { makeInRoot } from "./resolve.ts";
 import { addRoot, takeRoot } from "./rootfs.ts";
@@ -13,7 +13,16 @@ import { addSysctls } from "./sysctls.ts";
 
 /** While `line` still sees the host's mounts, and before anything is made private: a copy that shall hear of the host's mounts has to be their peer now. */
 export function takeHostTrees(context: Context, line: Line): HostTrees {
-  return { binds: takeBindSources(context, line), root: takeRoot(context, line) };
+  const root = takeRoot(context, line);
+  const mounts = new Map<Mount, Call>();
+  // The mount table is in the order in which mounts are made, not attached (since Linux 6.8), and has to be the config's:
+  // where the inside takes the copies, it makes the filesystems between them now, too.
+  const inOrder = line === context.inner && root !== undefined;
+  for (const mount of context.config.mounts ?? []) {
+    if (isBind(mount)) mounts.set(mount, takeBindSource(context, line, mount));
+    else if (inOrder && mount.type !== "cgroup") mounts.set(mount, makeFilesystem(context, mount));
+  }
+  return { mounts, root };
 }
 
 export function buildRoot(context: Context, cwd: string, namespaces: ReadonlyMap<NamespaceType, string | undefined>, newUser: boolean):
@@ -26,7 +35,7 @@ export function buildRoot(context: Context, cwd: string, namespaces: ReadonlyMap
   const mounted = new Map<string, Call>();
   for (const mount of config.mounts ?? []) {
     if (mount.type === "cgroup") addCgroupView(context, mount, root);
-    else mounted.set(mount.destination, addMount(context, mount, root, trees.binds));
+    else mounted.set(mount.destination, addMount(context, mount, root, trees.mounts));
   }
   const bindDev = (config.mounts ?? []).some((mount) => mount.destination === "/dev" && mount.type !== "tmpfs");
   const dev = bindDev ? undefined : mounted.get("/dev");

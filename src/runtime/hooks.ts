@@ -22,6 +22,8 @@ export interface HookOptions {
   readonly where: string;
   /** Where hooks' output goes: the container's own streams are not theirs. */
   readonly output: Fd;
+  /** For hooks whose config says nothing of it. */
+  readonly environment: readonly string[];
   /** A failure that is only a warning (poststop). */
   readonly tolerate?: boolean;
 }
@@ -38,9 +40,9 @@ export function stateText({ state, status }: Pick<HookOptions, "state" | "status
 }
 
 /** `struct spawn` of native/keel/keel.c. */
-function spawnBlock({ path, args, env, timeout }: Hook, input: Block): Block {
+function spawnBlock({ path, args, env, timeout }: Hook, input: Block, environment: readonly string[]): Block {
   const block = new Block(48, "struct spawn").pointer(0, path).pointer(8, stringArray(args && args.length > 0 ? args : [path], "argv"))
-    .pointer(16, stringArray(env ?? [], "envp")).pointer(24, input).u64(32, input.bytes.length);
+    .pointer(16, stringArray(env ?? environment, "envp")).pointer(24, input).u64(32, input.bytes.length);
   return block.u64(40, BigInt(Math.round((timeout ?? 0) * 1e9)));
 }
 
@@ -60,7 +62,7 @@ export function addHooks(line: Line, hooks: Hooks | undefined, kind: HookKind, o
   const saved = [1, 2].map((stream) => line.call("fcntl", [stream, C.F_DUPFD_CLOEXEC, 3], { what, why: "the container's own stream, aside" }));
   for (const stream of [1, 2].filter((number) => number !== output)) line.call("dup3", [output, stream, 0], { what, why: "what hooks say is for the error message" });
   const calls = wanted.map((hook, i) =>
-    line.spawn(spawnBlock(hook, input), {
+    line.spawn(spawnBlock(hook, input, options.environment), {
       what: `run ${kind} hook ${i + 1} "${hook.path}" ${where}`, why: hook.timeout === undefined ? "to its end" : `at most ${hook.timeout} s`,
       ...(options.tolerate ? { tolerate: "any" as const } : { expect: 0 }),
     }));

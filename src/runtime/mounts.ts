@@ -89,28 +89,32 @@ export function openBeneath(line: Line, root: string, path: string, what: string
 }
 
 /**
- * Copies of the trees that are bound into the container, taken while this process still sees the host's mounts, and
+ * A copy of the tree that is bound into the container, taken while this process still sees the host's mounts, and
  * before everything is made private: a copy that shall go on receiving mounts from the host has to be its peer now.
  */
-export function takeBindSources(context: Context, line: Line): Map<Mount, Call> {
-  const taken = new Map<Mount, Call>();
-  for (const mount of context.config.mounts ?? []) {
-    if (!isBind(mount)) continue;
-    const options = parseMountOptions(mount.options ?? []);
-    const subpath = context.launch.subpaths?.get(mount.destination);
-    const from = subpath === undefined ? C.AT_FDCWD : openBeneath(line, mount.source ?? "", subpath, naming(mount, context));
-    const tree = cloneTree(line, from, subpath === undefined ? (mount.source ?? "") : "", options.recursiveBind || !options.bind, {
-      what: `${naming(mount, context)}: bind "${mount.source ?? ""}"`,
-      why: `a copy of the mount at ${mount.source ?? ""}`,
+export function takeBindSource(context: Context, line: Line, mount: Mount): Call {
+  const options = parseMountOptions(mount.options ?? []);
+  const subpath = context.launch.subpaths?.get(mount.destination);
+  const from = subpath === undefined ? C.AT_FDCWD : openBeneath(line, mount.source ?? "", subpath, naming(mount, context));
+  const tree = cloneTree(line, from, subpath === undefined ? (mount.source ?? "") : "", options.recursiveBind || !options.bind, {
+    what: `${naming(mount, context)}: bind "${mount.source ?? ""}"`,
+    why: `a copy of the mount at ${mount.source ?? ""}`,
+  });
+  const userns = context.launch.idMappings?.get(mount);
+  if (userns !== undefined)
+    setAttributes(line, tree, { set: C.MOUNT_ATTR_IDMAP, userns }, options.idmap === "ridmap", {
+      what: `${naming(mount, context)}: map its owners`, why: "files of the mount appear as owned by others (mount_setattr(2), MOUNT_ATTR_IDMAP)",
     });
-    const userns = context.launch.idMappings?.get(mount);
-    if (userns !== undefined)
-      setAttributes(line, tree, { set: C.MOUNT_ATTR_IDMAP, userns }, options.idmap === "ridmap", {
-        what: `${naming(mount, context)}: map its owners`, why: "files of the mount appear as owned by others (mount_setattr(2), MOUNT_ATTR_IDMAP)",
-      });
-    taken.set(mount, tree);
-  }
-  return taken;
+  return tree;
+}
+
+/** The filesystem of a mount that is no bind, attached nowhere yet. */
+export function makeFilesystem(context: Context, mount: Mount): Call {
+  const what = naming(mount, context);
+  const options = parseMountOptions(mount.options ?? []);
+  const type = mount.type ?? "";
+  if (type === "") throw new SampanError("invalid", `Cannot ${what}: the mount has no type`);
+  return newFilesystem(context.inner, type, words(options.data), options.attributes.set, { what, why: `a new ${type} filesystem`, source: mount.source ?? type });
 }
 
 function applyOptions(context: Context, mount: Mount, tree: Call, options: MountOptions): void {
@@ -134,15 +138,12 @@ function applyOptions(context: Context, mount: Mount, tree: Call, options: Mount
 }
 
 /** Adds one mount of the config. Returns the descriptor of its root, which later steps use instead of its path. */
-export function addMount(context: Context, mount: Mount, root: Fd, sources: ReadonlyMap<Mount, Call>): Call {
+export function addMount(context: Context, mount: Mount, root: Fd, taken: ReadonlyMap<Mount, Call>): Call {
   const line = context.inner;
   const what = naming(mount, context);
   const options = parseMountOptions(mount.options ?? []);
-  const source = sources.get(mount);
-  // /proc and /sys carry security decisions: a symlink there is an attack (CVE-2019-19921), not a layout.
-  const strict = mount.type === "proc" || mount.type === "sysfs";
-  const resolve = strict ? { resolve: C.RESOLVE_IN_ROOT | C.RESOLVE_NO_SYMLINKS } : {};
-  if (source) {
+  const source = taken.get(mount);
+  if (source && isBind(mount)) {
     applyOptions(context, mount, source, options);
     const isFile = context.launch.fileMounts?.has(mount.destination) ?? false;
     const target = makeInRoot(line, root, mount.destination, isFile ? "file" : "directory", {
@@ -151,12 +152,12 @@ export function addMount(context: Context, mount: Mount, root: Fd, sources: Read
     attach(line, source, target, what);
     return source;
   }
-  const type = mount.type ?? "";
-  if (type === "") throw new SampanError("invalid", `Cannot ${what}: the mount has no type`);
-  const target = makeInRoot(line, root, mount.destination, "directory", { what, why: `where ${type} goes, inside the root`, ...resolve });
-  const tree = newFilesystem(line, type, words(options.data), options.attributes.set, {
-    what, why: `a new ${type} filesystem`, source: mount.source ?? type,
+  // /proc and /sys carry security decisions: a symlink there is an attack (CVE-2019-19921), not a layout.
+  const strict = mount.type === "proc" || mount.type === "sysfs";
+  const target = makeInRoot(line, root, mount.destination, "directory", {
+    what, why: `where ${mount.type ?? "it"} goes, inside the root`, ...(strict ? { resolve: C.RESOLVE_IN_ROOT | C.RESOLVE_NO_SYMLINKS } : {}),
   });
+  const tree = source ?? makeFilesystem(context, mount);
   if (options.propagation && options.propagation !== C.MS_PRIVATE)
     setAttributes(line, tree, { propagation: options.propagation }, options.propagationRecursive, { what, why: "propagation as asked" });
   attach(line, tree, target, what);

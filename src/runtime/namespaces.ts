@@ -10,26 +10,42 @@ export const NAMESPACE_FLAGS: Record<NamespaceType, number> = {
   user: C.CLONE_NEWUSER, cgroup: C.CLONE_NEWCGROUP, time: C.CLONE_NEWTIME,
 };
 
+/** Names beneath /proc/self/ns where they are others; of pid and time, those that this process itself is in. */
+const OWN_NAMES: Partial<Record<NamespaceType, string>> = { network: "net", mount: "mnt" };
+
 /** The user namespace last: until then the host's privileges decide, whoever owns the others. */
 const JOIN_ORDER: readonly NamespaceType[] = ["network", "ipc", "uts", "cgroup", "time", "pid", "user"];
 
+export interface Joined {
+  /** The mount namespace with a path: opened only, for the inner side to enter, so that the outer's paths stay the host's. */
+  readonly mount: Call | undefined;
+  /** Takes the outer side back to where it was, once the child is born. */
+  readonly leave: () => void;
+}
+
 /**
- * Namespaces that exist already are entered before the clone, so that the child is born in them. All but the mount
- * namespace, which is opened only: the inner side enters it, so that the outer's paths stay the host's.
+ * Namespaces that exist already are entered before the clone, so that the child is born in them. With `comeBack` the outer side
+ * can leave them again: hooks of the runtime's run in its own namespaces. Not from a user namespace, which nobody can leave.
  */
-export function joinByPath(context: Context, namespaces: ReadonlyMap<NamespaceType, string | undefined>): Call | undefined {
+export function joinByPath(context: Context, namespaces: ReadonlyMap<NamespaceType, string | undefined>, comeBack: boolean): Joined {
   const { outer, where } = context;
-  const joined = [...namespaces].filter((entry): entry is [NamespaceType, string] => entry[1] !== undefined);
-  if (joined.length === 0) return undefined;
+  const joined = [...namespaces].flatMap(([type, path]) => (path === undefined ? [] : [[type, path] as const]));
+  if (joined.length === 0) return { mount: undefined, leave: () => undefined };
   outer.stage("join namespaces");
-  const opened = new Map(joined.map(([type, path]) => [
-    type, outer.call("openat", [C.AT_FDCWD, path, C.O_RDONLY | C.O_CLOEXEC, 0], { what: `join the ${type} namespace "${path}" ${where}`, why: "opened first: one that is joined may change what paths mean" }),
-  ]));
-  for (const type of JOIN_ORDER) {
+  const open = (type: NamespaceType, path: string, why: string): Call =>
+    outer.call("openat", [C.AT_FDCWD, path, C.O_RDONLY | C.O_CLOEXEC, 0], { what: `join the ${type} namespace "${path}" ${where}`, why });
+  const opened = new Map(joined.map(([type, path]) => [type, open(type, path, "opened first: one that is joined may change what paths mean")]));
+  const entered = JOIN_ORDER.filter((type) => opened.has(type));
+  const own = comeBack && !opened.has("user")
+    ? entered.map((type) => [type, open(type, `/proc/self/ns/${OWN_NAMES[type] ?? type}`, "the way back")] as const) : [];
+  const enter = (type: NamespaceType, fd: Call, why: string): void => {
+    outer.call("setns", [fd, NAMESPACE_FLAGS[type]], { what: `join the ${type} namespace "${namespaces.get(type) ?? ""}" ${where}`, why });
+  };
+  for (const type of entered) {
     const fd = opened.get(type);
-    if (fd) outer.call("setns", [fd, NAMESPACE_FLAGS[type]], { what: `join the ${type} namespace "${namespaces.get(type) ?? ""}" ${where}`, why: "shared with another container or the host" });
+    if (fd) enter(type, fd, "shared with another container or the host");
   }
-  return opened.get("mount");
+  return { mount: opened.get("mount"), leave: () => { for (const [type, fd] of own) enter(type, fd, "back again: what follows out here is the runtime's"); } };
 }
 
 export function cloneChild(context: Context, namespaces: ReadonlyMap<NamespaceType, string | undefined>, cgroup: CgroupFds): { child: Call; pidfd: Fd } {

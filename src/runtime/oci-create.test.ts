@@ -13,7 +13,7 @@ const config: RuntimeConfig = {
 function launch(change: Partial<RuntimeConfig> = {}, more: Partial<OciLaunch> = {}): OciLaunch {
   return {
     config: { ...config, ...change }, host: { arch: "x64", kernel: [6, 1], cgroupMounts: [], lastCapability: 40 }, name: "c", root: { kind: "directory", path: "/r" },
-    mountPoint: "/m", init: false, trace: false, end: "created", gate: { gate: "/s/gate", told: "/s/told" }, keepBelow: 3, hookOutput: 3,
+    mountPoint: "/m", init: false, trace: false, end: "created", gate: { gate: "/s/gate", told: "/s/told" }, keepBelow: 3, hookOutput: 3, hookEnvironment: [],
     state: { ociVersion: "1.3.0", id: "c", bundle: "/b" }, ownStreams: [], idleStreams: [], ...more,
   };
 }

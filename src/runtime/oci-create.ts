@@ -72,8 +72,10 @@ export function compileCreate(launch: OciLaunch): Plan {
   const meeting = meet(context, launch, newUser);
   if (foreign && program.oomScoreAdj !== undefined) writeFile(context, "/proc/self/oom_score_adj", String(program.oomScoreAdj), "inherited: inside, the user namespace might not allow it", outer);
   if (isNew("time")) setTimeOffsets(outer, config.linux?.timeOffsets ?? {}, where);
-  const joinedMount = joinByPath(context, namespaces);
+  const hooked = (["prestart", "createRuntime", "poststart"] as const).some((kind) => (config.hooks?.[kind] ?? []).length > 0);
+  const joined = joinByPath(context, namespaces, hooked || launch.network !== undefined);
   const { child, pidfd } = cloneChild(context, namespaces, cgroup);
+  joined.leave();
 
   inner.stage("process");
   if (meeting.prepared) {
@@ -82,7 +84,7 @@ export function compileCreate(launch: OciLaunch): Plan {
   }
   if (!program.terminal && !namespaces.has("user")) replaceIdleStreams(inner, launch.idleStreams, where);
   if (namespaces.has("user")) becomeRoot(context);
-  if (joinedMount) inner.call("setns", [joinedMount, NAMESPACE_FLAGS.mount], { what: `join the mount namespace ${where}`, why: "here and not outside, where paths stay the host's" });
+  if (joined.mount) inner.call("setns", [joined.mount, NAMESPACE_FLAGS.mount], { what: `join the mount namespace ${where}`, why: "here and not outside, where paths stay the host's" });
   joinCgroup(inner, cgroup, where);
   if (isNew("cgroup"))
     inner.call("unshare", [C.CLONE_NEWCGROUP], { what: `make the cgroup namespace ${where}`, why: "after joining, so that the container's own group is its root" });
@@ -93,19 +95,21 @@ export function compileCreate(launch: OciLaunch): Plan {
   if (isNew("network")) bringUpLoopback(inner, where);
   const { root, dev, pts } = buildRoot(context, program.cwd, namespaces, namespaces.has("user"));
   setHostname(context, namespaces);
-  const hooks = { state, where, output: launch.hookOutput };
+  const hooks = { state, where, output: launch.hookOutput, environment: launch.hookEnvironment };
   if (meeting.built && meeting.hooked) {
     inner.stage("runtime hooks");
     sendByte(inner, meeting.built.write, `start ${where}`, "the environment is there, the old root still too");
     inner.call("close", [meeting.hooked.write], { what: "close a pipe", why: "so that the outside's end is end-of-file" });
     awaitByte(inner, meeting.hooked.read, `start ${where}`, "until the runtime's hooks have run");
   }
+  if ((config.hooks?.createContainer ?? []).length > 0) inner.call("fchdir", [root], { what: `run the createContainer hooks ${where}`, why: "they find the container's files in their working directory" });
   addInnerHooks(context, "createContainer", { ...hooks, status: "creating" });
   const socket = meeting.console ?? meeting.terminal?.write;
   if (program.terminal && socket !== undefined) {
     inner.stage("terminal");
     addTerminal(inner, {
       where, devpts: pts ?? dev ?? root, uid: program.user?.uid ?? 0, socket, root,
+      plainNewlines: launch.plainNewlines === true,
       size: program.consoleSize ? { rows: program.consoleSize.height, columns: program.consoleSize.width } : undefined,
     });
   }
@@ -116,11 +120,15 @@ export function compileCreate(launch: OciLaunch): Plan {
   if (!program.terminal && uid !== 0)
     for (const stream of launch.ownStreams)
       inner.call("fchown", [stream, uid, 0xffffffff], { what: `connect stream ${stream} ${where}`, why: "so that the program can open /dev/stdout again", tolerate: ["EPERM", "EINVAL", "EROFS"] });
+  const kept = meeting.listener ? undefined : keepForGate(context, meeting, Math.max(launch.keepBelow, launch.hookOutput + 1));
   addScheduling(inner, program, config.linux, where);
   enterDirectory(inner, program.cwd, where);
   if (meeting.release) awaitByte(inner, meeting.release.read, `start ${where}`, "until the terminal's master has arrived");
+  let { told } = meeting;
   const gate = (): void => {
-    passGate(context, meeting, { ...hooks, status: "created" });
+    const left = kept ? { ...meeting, ...kept.close() } : meeting;
+    told = left.told;
+    passGate(context, left, { ...hooks, environment: program.env ?? [], status: "created" });
   };
   // The last thing but privileges: a low limit of descriptors is the program's, and not ours, which are many.
   addRlimits(inner, program, where);
@@ -142,7 +150,7 @@ export function compileCreate(launch: OciLaunch): Plan {
   });
   inner.stage("program");
   if (!config.process) inner.exit(0);
-  else if (meeting.told) executeTelling(inner, program, meeting.told, where);
+  else if (told) executeTelling(inner, program, told, where);
   else execute(inner, program, where);
 
   finishOuter(context, launch, meeting, { child, pidfd, newUser });
@@ -186,6 +194,24 @@ function addInnerHooks(context: Context, kind: "createContainer" | "startContain
   return addHooks(inner, config.hooks, kind, { ...options, pid });
 }
 
+/**
+ * A created container waits for as long as its engine likes, and others may enter it meanwhile: what was opened to build
+ * it is closed, not only marked. The few descriptors of the gate move up, out of the way of a resource limit that is
+ * set in between, and then down to `base`. Undefined where there is no gate.
+ */
+function keepForGate({ inner, where }: Context, { gate, told, done }: Meeting, base: number): { close: () => Pick<Meeting, "gate" | "told" | "done"> } | undefined {
+  if (!gate || !told || !done) return undefined;
+  const options = { what: `close descriptors ${where}`, why: "the gate's own are kept" };
+  const moved = [gate, told, done.write].map((fd) => inner.call("fcntl", [fd, C.F_DUPFD_CLOEXEC, base + 3], options));
+  return {
+    close: () => {
+      const [first, second, third] = moved.map((fd, i) => inner.call("dup3", [fd, base + i, C.O_CLOEXEC], options));
+      inner.call("close_range", [base + 3, 0xffffffff, 0], { ...options, why: "nothing of the host's is open while the container waits (CVE-2024-21626)" });
+      return { gate: first, told: second, done: third && { read: done.read, write: third } };
+    },
+  };
+}
+
 /** Waits for `start`; runs what belongs to it. */
 function passGate(context: Context, { gate, done, told }: Meeting, hooks: Omit<HookOptions, "pid">): void {
   const { inner, where } = context;
@@ -226,7 +252,7 @@ function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made
     sendNetlink(context, outer, launch.network.outer, child);
   }
   if (meeting.prepared) sendByte(outer, meeting.prepared.write, `start ${where}`, "mappings and devices are there");
-  const hooks = { state: launch.state, where, output: launch.hookOutput, pid: child };
+  const hooks = { state: launch.state, where, output: launch.hookOutput, environment: launch.hookEnvironment, pid: child };
   if (meeting.built && meeting.hooked) {
     awaitByte(outer, meeting.built.read, `start ${where}`, "until the environment is built");
     addHooks(outer, config.hooks, "prestart", { ...hooks, status: "creating" });

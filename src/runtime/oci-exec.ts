@@ -42,6 +42,7 @@ export interface OciExecLaunch {
   readonly consoleSocket?: string;
   /** With a terminal and nobody else to pump it. */
   readonly monitor?: MonitorPlan;
+  readonly plainNewlines?: boolean;
   /** keel ends when the program runs, and not with it. */
   readonly detach: boolean;
 }
@@ -93,7 +94,7 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   const socket = console ?? terminal?.write;
   if (process.terminal && socket !== undefined) {
     inner.stage("terminal");
-    addTerminal(inner, { where, devpts: openDevpts(inner, where), uid, socket, root: undefined, size: process.consoleSize && { rows: process.consoleSize.height, columns: process.consoleSize.width } });
+    addTerminal(inner, { where, devpts: openDevpts(inner, where), uid, socket, root: undefined, plainNewlines: launch.plainNewlines === true, size: process.consoleSize && { rows: process.consoleSize.height, columns: process.consoleSize.width } });
   } else if (uid !== 0) {
     for (const stream of launch.ownStreams)
       inner.call("fchown", [stream, uid, 0xffffffff], { what: `connect stream ${stream} ${where}`, why: "so that the program can open /dev/stdout again", tolerate: ["EPERM", "EINVAL", "EROFS"] });

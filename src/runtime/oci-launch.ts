@@ -8,6 +8,8 @@ export interface OciLaunch extends Launch {
    * it has ended, and keel with it.
    */
   readonly end: "created" | "started" | "exited";
+  /** What comes out of the terminal goes to none: its lines end with "\n" alone. */
+  readonly plainNewlines?: boolean;
   /** FIFOs for `start`: a byte through the gate lets the first process go on, `told` is at end-of-file once the program runs. */
   readonly gate?: { readonly gate: string; readonly told: string };
   /** A listening unix socket that takes the terminal's master. */
@@ -16,6 +18,8 @@ export interface OciLaunch extends Launch {
   readonly keepBelow: number;
   /** A descriptor that hooks write to, as keel has it. */
   readonly hookOutput: number;
+  /** The environment of hooks whose config has none: the runtime's own. */
+  readonly hookEnvironment: readonly string[];
   readonly state: HookState;
   /** Name of a session keyring to join; undefined for the caller's. */
   readonly keyring?: string;

@@ -75,6 +75,16 @@ export interface TerminalOptions {
   readonly socket: Fd;
   /** Root of the container, to put the terminal at /dev/console; undefined for an exec. */
   readonly root: Fd | undefined;
+  /** Lines end with "\n" alone: what is pumped goes to no terminal. */
+  readonly plainNewlines?: boolean;
+}
+
+/** `struct termios` as a new terminal has it (tty_std_termios), but for ONLCR: "\n" does not become "\r\n". */
+function plainTermios(): Block {
+  const block = new Block(36, "struct termios").u32(0, 0x500 /* ICRNL IXON */).u32(4, 0x1 /* OPOST */).u32(8, 0xbf /* B38400 CS8 CREAD */);
+  block.u32(12, 0x8a3b /* ISIG ICANON ECHO ECHOE ECHOK ECHOCTL ECHOKE IEXTEN */);
+  block.bytes.set([3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22], 17);
+  return block;
 }
 
 /**
@@ -88,6 +98,7 @@ export function addTerminal(line: Line, options: TerminalOptions): void {
   line.call("ioctl", [master, C.TIOCSPTLCK, new Block(8, "int")], { what, why: "unlocks the other side" });
   if (options.size)
     line.call("ioctl", [master, C.TIOCSWINSZ, new Block(8, "struct winsize").u16(0, options.size.rows).u16(2, options.size.columns)], { what, why: "the size of the caller's window" });
+  if (options.plainNewlines) line.call("ioctl", [master, C.TCSETS, plainTermios()], { what, why: "the caller's output is no terminal: lines end as in a file" });
   const slave = line.call("ioctl", [master, C.TIOCGPTPEER, C.O_RDWR | C.O_NOCTTY | C.O_CLOEXEC], { what, why: "the other side, without a path" });
   sendDescriptor(line, options.socket, master, what, "the master goes to who pumps it");
   useStreams(line, [slave, slave, slave], options.uid, where);

@@ -1,8 +1,10 @@
 import { SampanError } from "../../base/errors.ts";
 import { planFailure } from "../../plan/index.ts";
 import type { Command } from "../commands.ts";
+import type { Context } from "../context.ts";
 import { writePidFile } from "../create.ts";
 import { execInContainer } from "../exec.ts";
+import type { Flags } from "../flags.ts";
 import { parseFlags } from "../flags.ts";
 import { forwardSignals } from "../forward.ts";
 
@@ -18,14 +20,24 @@ export const command: Command = {
     const flags = parseFlags("exec", words, FLAGS, { stopAtFirst: true });
     const [id, ...args] = flags.rest;
     if (id === undefined) throw new SampanError("invalid", 'Cannot run "exec": it takes <container-id> and a command, and nothing was given');
-    const { plan, running } = await execInContainer(context, id, flags, args);
-    const release = flags.has("detach") ? undefined : forwardSignals(running);
-    const { code, report } = await running.finished;
-    release?.();
-    const failure = planFailure(plan, report);
-    if (failure) throw failure;
-    const pidFile = flags.value("pid-file");
-    if (pidFile !== undefined) writePidFile(pidFile, report.childPid);
-    return code;
+    try {
+      return await runProcess(context, id, flags, args);
+    } catch (error) {
+      // Callers tell it from the program's own exit status by this, as runc has it.
+      if (error instanceof SampanError) throw new SampanError(error.kind, error.message, { hint: error.hint, code: error.code, exitCode: 255, cause: error });
+      throw error;
+    }
   },
 };
+
+async function runProcess(context: Context, id: string, flags: Flags, args: readonly string[]): Promise<number> {
+  const { plan, running } = await execInContainer(context, id, flags, args);
+  const release = flags.has("detach") ? undefined : forwardSignals(running);
+  const { code, report } = await running.finished;
+  release?.();
+  const failure = planFailure(plan, report);
+  if (failure) throw failure;
+  const pidFile = flags.value("pid-file");
+  if (pidFile !== undefined) writePidFile(pidFile, report.childPid);
+  return code;
+}

@@ -4,29 +4,38 @@ import type { Resources, RuntimeConfig } from "../oci/index.ts";
 import type { CgroupPlan } from "../runtime/cgroups/index.ts";
 import { compileCgroup, defaultDeviceRules, readText } from "../runtime/cgroups/index.ts";
 import type { Context } from "./context.ts";
+import type { Unit } from "./systemd/index.ts";
+
+/** A container's place in every hierarchy; with the systemd driver it is a unit's. */
+export interface CgroupPlace {
+  readonly path: string;
+  readonly unit?: Unit;
+}
 
 /**
  * Where the container's groups are. A relative path is beneath the top of each hierarchy; without one it is a name of its
  * own there, so that no parent is left behind.
  */
-export function cgroupPathOf(context: Context, config: RuntimeConfig, id: string): string {
+export async function cgroupPlaceOf(context: Context, config: RuntimeConfig, id: string): Promise<CgroupPlace> {
   const asked = config.linux?.cgroupsPath ?? "";
   if (context.systemdCgroup) {
-    if (!existsSync("/run/systemd/system")) throw new SampanError("unsupported", "Cannot use the systemd cgroup driver: systemd does not run on this host", { hint: "leave out --systemd-cgroup" });
-    throw new SampanError("unsupported", "Cannot use the systemd cgroup driver: this build has none", { hint: "use the cgroupfs driver: leave out --systemd-cgroup" });
+    const { requireSystemd, unitOf } = await import("./systemd/index.ts");
+    requireSystemd();
+    const unit = unitOf(asked, id);
+    return { path: unit.path, unit };
   }
-  if (asked === "") return `/${id}`;
+  if (asked === "") return { path: `/${id}` };
   if (/^[^/:]*:[^:]*:[^:]+$/.test(asked)) throw new SampanError("invalid", `Cannot use cgroup path "${asked}": that is systemd's "slice:prefix:name", which needs --systemd-cgroup`);
   const parts = asked.split("/").filter((part) => part !== "" && part !== ".");
   if (parts.includes("..") || parts.length === 0) throw new SampanError("invalid", `Cannot use cgroup path "${asked}": it leads out of the hierarchy or to its top`);
-  return `/${parts.join("/")}`;
+  return { path: `/${parts.join("/")}` };
 }
 
 /**
  * No tasks at all is a limit, too (config-linux.md "PIDs"); the first process is there all the same, so that it means one. What
  * the kernel has given up to limit is told and left out, as the specification recommends against it.
  */
-function meant(context: Context, resources: Resources): Resources {
+export function meantResources(context: Context, resources: Resources): Resources {
   const { memory, pids } = resources;
   const result = { ...resources };
   if (pids?.limit === 0) result.pids = { limit: 1 };
@@ -52,9 +61,11 @@ function withDefaultDevices(resources: Resources): Resources {
  * The plan for the container's groups. A group that is there already may be used if nobody is in it (an engine may have
  * made it, with limits), and is then not ours to remove (runtime.md "Delete").
  */
-export function planCgroup(context: Context, config: RuntimeConfig, path: string): CgroupPlan | undefined {
+export function planCgroup(context: Context, resources: Resources, { path, unit }: CgroupPlace): CgroupPlan | undefined {
   if (context.cgroups.hierarchies.length === 0) return undefined;
-  const plan = compileCgroup(withDefaultDevices(meant(context, config.linux?.resources ?? {})), context.cgroups, path, { read: readText, join: "all" });
+  const plan = compileCgroup(withDefaultDevices(resources), context.cgroups, path, { read: readText, join: "all" });
+  // A unit's groups are systemd's to make, where it makes them; what it does not know of is ours, and all of them are the unit's.
+  if (unit) return { ...plan, directories: plan.directories.map((directory) => ({ ...directory, leaf: false })) };
   const existing = new Set(plan.directories.filter(({ path: directory, leaf }) => leaf && existsSync(directory)).map(({ path: directory }) => directory));
   for (const directory of existing)
     if ((readText(`${directory}/cgroup.procs`) ?? "").trim() !== "")

@@ -8,6 +8,8 @@ import type { HostFacts } from "../runtime/index.ts";
 import { findKeel } from "./keel.ts";
 import type { Log } from "./log.ts";
 
+export const DEFAULT_ROOT = "/run/sampan-oci";
+
 /** What the commands share: where state is, where messages go, and facts of the host, read when first asked for. */
 export class Context {
   readonly root: string;

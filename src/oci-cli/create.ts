@@ -1,16 +1,18 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
 import { SampanError, errnoOf } from "../base/errors.ts";
 import type { RuntimeConfig } from "../oci/index.ts";
 import type { Plan, Report, Running } from "../plan/index.ts";
 import { planFailure, startPlan } from "../plan/index.ts";
+import type { CgroupPaths } from "../runtime/cgroups/index.ts";
+import { readText } from "../runtime/cgroups/index.ts";
 import { compileCreate } from "../runtime/oci-create.ts";
 import type { OciLaunch } from "../runtime/oci-launch.ts";
 import { isAlive } from "../runtime/processes.ts";
 
 import { loadBundle } from "./bundle.ts";
-import { cgroupPathOf, planCgroup } from "./cgroup.ts";
+import { cgroupPlaceOf, meantResources, planCgroup } from "./cgroup.ts";
 import type { Context } from "./context.ts";
 import { ownEnvironment } from "./environment.ts";
 import { labelOf } from "./labels.ts";
@@ -24,6 +26,7 @@ export interface CreateOptions {
   readonly bundle: string;
   readonly consoleSocket: string | undefined;
   readonly pidFile: string | undefined;
+  readonly pidfdSocket: string | undefined;
   readonly preserveFds: number;
   readonly noPivot: boolean;
   readonly noNewKeyring: boolean;
@@ -38,6 +41,8 @@ export interface Created {
   readonly state: StoredState;
   /** Waits for keel; throws what failed, after nothing is left of the container. */
   readonly settle: () => Promise<{ code: number; report: Report }>;
+  /** Writes the pid file that was asked for; where that fails, nothing is left of the container either. */
+  readonly tellPid: (pid: number) => Promise<void>;
 }
 
 const VERSION = "1.3.0";
@@ -80,6 +85,13 @@ function mountPointFor(files: ContainerFiles, config: RuntimeConfig, rootfs: str
   return elsewhere;
 }
 
+/** Whole proc and sysfs mounts outside of a root filesystem, the last one first (proc(5), mountinfo). */
+function fullMounts(rootfs: string): string[] {
+  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n").map((line) => line.split(" "));
+  const full = lines.filter((fields) => fields[3] === "/" && ["proc", "sysfs"].includes(fields[fields.indexOf("-") + 1] ?? ""));
+  return full.map((fields) => (fields[4] ?? "").replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))).filter((path) => !`${path}/`.startsWith(`${rootfs}/`)).reverse();
+}
+
 /** Makes a container. When this throws, nothing of it is left. */
 export async function createContainer(context: Context, id: string, options: CreateOptions): Promise<Created> {
   checkId(id);
@@ -93,8 +105,9 @@ export async function createContainer(context: Context, id: string, options: Cre
   if (options.consoleSocket !== undefined && !terminal)
     throw new SampanError("invalid", `Cannot create container "${id}": --console-socket is for a container with a terminal`);
   const fds = preserved(options, config);
-  const cgroupPath = cgroupPathOf(context, config, id);
-  const cgroup = planCgroup(context, config, cgroupPath);
+  const place = await cgroupPlaceOf(context, config, id);
+  const resources = meantResources(context, config.linux?.resources ?? {});
+  const cgroup = planCgroup(context, resources, place);
   const seccomp = await filterOf(context, config.linux?.seccomp);
   const label = labelOf(config);
   const { idMappedMounts } = needsIdMaps(config) ? await import("./idmap.ts") : { idMappedMounts: undefined };
@@ -104,7 +117,7 @@ export async function createContainer(context: Context, id: string, options: Cre
     const state: StoredState = {
       ociVersion: VERSION, id, bundle: bundle.directory, rootfs: bundle.rootfs, created: new Date().toISOString(), owner: process.env["USER"] ?? "root",
       ...(config.annotations ? { annotations: config.annotations } : {}),
-      ...(cgroup ? { cgroup: { path: cgroupPath, paths: cgroup.paths, remove: cgroup.remove } } : {}),
+      ...(cgroup ? { cgroup: { path: place.path, paths: cgroup.paths, remove: cgroup.remove, ...(place.unit ? { unit: place.unit.name } : {}) } } : {}),
       creator: self(),
     };
     writeFileSync(files.config, bundle.raw, { mode: 0o600 });
@@ -121,9 +134,10 @@ export async function createContainer(context: Context, id: string, options: Cre
       host: context.hostFacts(cgroup?.paths, (config.linux?.namespaces ?? []).some(({ type }) => type === "cgroup")),
       name: id, root: { kind: "directory", path: bundle.rootfs }, mountPoint: mountPointFor(files, config, bundle.rootfs), fileMounts: bundle.fileMounts,
       ...(cgroup ? { cgroup } : {}), ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
-      init: false, trace: false, birth: { pidFile: files.pid }, noPivot: options.noPivot,
+      init: false, trace: false, birth: { pidFile: files.pid }, ...(options.noPivot ? { noPivot: true, fullMounts: fullMounts(bundle.rootfs) } : {}),
       end: options.end, ...(options.end === "created" ? { gate: { gate: files.gate, told: files.told } } : {}),
       ...(options.consoleSocket === undefined ? {} : { consoleSocket: resolve(options.consoleSocket) }),
+      ...(options.pidfdSocket === undefined ? {} : { pidfdSocket: resolve(options.pidfdSocket) }),
       keepBelow, hookOutput: hookOutput === undefined ? 2 : 3 + inherit.length - 1,
       state: { ociVersion: VERSION, id, bundle: bundle.directory, ...(config.annotations ? { annotations: config.annotations } : {}) },
       ...(options.noNewKeyring ? {} : { keyring: `_ses.${id}` }),
@@ -133,7 +147,10 @@ export async function createContainer(context: Context, id: string, options: Cre
       ...(idMappedMounts ? { idMappings: await idMappedMounts(context, config, files, inherit, opened) } : {}),
     };
     const plan = compileCreate(launch);
+    context.log.write("debug", `container "${id}": cgroup ${cgroup ? place.path : "none"}, seccomp filter flags: ${seccomp?.flags ?? "none"}, ${plan.outer.calls.length} calls outside, ${plan.inner.calls.length} inside`);
+    const release = place.unit ? await (await import("./systemd/index.ts")).startScope(context, place.unit, { id, config, resources, directory: files.directory }) : undefined;
     const running = await startPlan(plan, { keel: context.keel, directory: files.directory, stdio: [0, 1, 2], inherit });
+    if (release && cgroup) void releaseWhenInside(release, files, cgroup.paths, running.finished);
     const settle = async (): Promise<{ code: number; report: Report }> => {
       const done = await running.finished;
       const failure = planFailure(plan, done.report);
@@ -144,12 +161,29 @@ export async function createContainer(context: Context, id: string, options: Cre
       const { explain } = await import("./failure.ts");
       throw explain(failure, done.report, output);
     };
-    return { running, plan, files, config, state, settle };
+    const tellPid = async (pid: number): Promise<void> => {
+      try {
+        if (options.pidFile !== undefined) writePidFile(options.pidFile, pid);
+      } catch (error) {
+        await abandon(context, state, files, config, false);
+        throw error;
+      }
+    };
+    return { running, plan, files, config, state, settle, tellPid };
   } catch (error) {
     for (const fd of opened) closeSync(fd);
     removeFiles(files);
     throw error;
   }
+}
+
+/** A scope's holder may go once the container's first process is in all of its groups. */
+async function releaseWhenInside(release: () => void, files: ContainerFiles, { directories }: CgroupPaths, finished: Promise<unknown>): Promise<void> {
+  let over = false;
+  finished.then(() => { over = true; }, () => { over = true; });
+  const inside = (pid: number): boolean => directories.every((directory) => (readText(`${directory}/cgroup.procs`) ?? "").split("\n").includes(String(pid)));
+  for (let init = readInit(files); !over && !(init && inside(init.pid)); init = readInit(files)) await new Promise((resolve) => setTimeout(resolve, 1));
+  release();
 }
 
 function hasHooks({ hooks }: RuntimeConfig): boolean {
@@ -187,7 +221,10 @@ async function abandon(context: Context, state: StoredState, files: ContainerFil
 /** The pid in decimal and nothing else: engines read it so. It appears whole. */
 export function writePidFile(path: string, pid: number): void {
   const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, String(pid), { mode: 0o644 });
-  renameSync(temporary, path);
+  try {
+    writeFileSync(temporary, String(pid), { mode: 0o644 });
+    renameSync(temporary, path);
+  } catch (error) {
+    throw new SampanError("unavailable", `Cannot write the pid file "${path}": ${errnoOf(error) === "ENOENT" ? "no such file or directory" : String(errnoOf(error))}`, { code: errnoOf(error), cause: error });
+  }
 }
-

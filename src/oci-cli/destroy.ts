@@ -28,7 +28,8 @@ export async function runHooks(context: Context, container: Container, config: R
 export async function destroy(context: Context, container: Container, config: RuntimeConfig | undefined): Promise<void> {
   const { state, files } = container;
   if (state.cgroup) {
-    const { paths, remove } = state.cgroup;
+    const { paths, remove, unit } = state.cgroup;
+    if (unit !== undefined) await (await import("./systemd/index.ts")).stopScope(unit);
     await removeCgroup({ ...paths, directories: remove });
   }
   removeFiles(files);

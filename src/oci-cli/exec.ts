@@ -7,7 +7,6 @@ import type { Process, RuntimeConfig } from "../oci/index.ts";
 import { parseProcessConfig, parseRuntimeConfig, throwProblems } from "../oci/parse-runtime-config.ts";
 import type { Plan, Running } from "../plan/index.ts";
 import { startPlan } from "../plan/index.ts";
-import { joinOf } from "../runtime/cgroups/index.ts";
 import { compileOciExec } from "../runtime/oci-exec.ts";
 import { openProcess } from "../runtime/processes.ts";
 import { checkProcess } from "../runtime/validate.ts";
@@ -18,6 +17,7 @@ import { count } from "./flags.ts";
 import { processLabel } from "./labels.ts";
 import { filterOf } from "./seccomp.ts";
 import { loadContainer, statusOf, storedConfig } from "./state.ts";
+import { joinBeneath } from "./sub-cgroup.ts";
 import { terminalMonitor } from "./terminal.ts";
 import { idleStreams, ownStreams } from "./streams.ts";
 
@@ -84,6 +84,7 @@ export async function execInContainer(context: Context, id: string, flags: Flags
   throwProblems(problems, flags.value("process") ?? "exec");
   const detach = flags.has("detach");
   const consoleSocket = flags.value("console-socket");
+  const pidfdSocket = flags.value("pidfd-socket");
   if (asked.terminal && detach && consoleSocket === undefined) refuse("a terminal needs --console-socket when detached");
   if (!asked.terminal && consoleSocket !== undefined) refuse("--console-socket is for a process with a terminal");
   const target = container.init ? openProcess(container.init) : undefined;
@@ -101,7 +102,8 @@ export async function execInContainer(context: Context, id: string, flags: Flags
       name: id, process, linux: config.linux, target: 3 + preserve, detach, keepBelow: 3 + preserve,
       namespaces: new Set([...namespaces.keys()].map((type) => (type === "network" ? "net" : type === "mount" ? "mnt" : type))),
       userNamespace: namespaces.has("user"), timeNamespace: namespaces.has("time"),
-      cgroup: state.cgroup ? joinOf(state.cgroup.paths) : { v1TaskFiles: [] },
+      cgroup: state.cgroup ? joinBeneath(state.cgroup.paths, flags.values("cgroup"), id) : { v1TaskFiles: [] },
+      ...(pidfdSocket === undefined ? {} : { pidfdSocket: resolve(pidfdSocket) }),
       host: { lastCapability: LAST_CAPABILITY },
       state: { ociVersion: state.ociVersion, id, bundle: state.bundle, ...(state.annotations ? { annotations: state.annotations } : {}) },
       ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
@@ -110,6 +112,7 @@ export async function execInContainer(context: Context, id: string, flags: Flags
       ...(consoleSocket === undefined ? {} : { consoleSocket: resolve(consoleSocket) }),
       ...(process.terminal && !detach && consoleSocket === undefined ? { monitor: terminalMonitor(), plainNewlines: !isatty(1) } : {}),
     });
+    context.log.write("debug", `exec in container "${id}": ${plan.outer.calls.length} calls outside, ${plan.inner.calls.length} inside`);
     return { plan, running: await startPlan(plan, { keel: context.keel, directory: container.files.directory, stdio: [0, 1, 2], inherit }) };
   } finally {
     closeSync(target);

@@ -1,12 +1,11 @@
 import { messageOf, SampanError } from "../base/errors.ts";
 import { commandTable } from "./commands.ts";
-import { Context } from "./context.ts";
+import { Context, DEFAULT_ROOT } from "./context.ts";
 import { parseFlags } from "./flags.ts";
 import { Log } from "./log.ts";
 import { print } from "./io.ts";
 
 const GLOBAL = ["root=", "log=", "log-format=", "debug", "systemd-cgroup", "cgroup-manager=", "rootless=", "criu=", "help h", "version v"];
-const DEFAULT_ROOT = "/run/sampan-oci";
 const VERSION = "0.1.0";
 
 /** One command line of the OCI runtime: the exit code. Never throws: an error is one sentence on stderr and in the log. */
@@ -53,5 +52,6 @@ async function dispatch(argv: readonly string[], log: Log): Promise<number> {
     print(1, `${command.summary}\n\nUsage: sampan-oci ${name} ${command.usage}\n`);
     return 0;
   }
+  log.write("debug", `sampan-oci ${VERSION}: ${name}, root "${root}"`);
   return command.run(new Context(root.replace(/\/+$/, ""), log, flags.has("systemd-cgroup") || manager === "systemd"), words);
 }

@@ -6,14 +6,14 @@ const ALIASES: Readonly<Record<string, number>> = { IOT: 6, CLD: 17, POLL: 29, U
 const RTMIN = 34;
 const RTMAX = 64;
 
-/** "9", "KILL", "SIGKILL", "rtmin+3": signal(7)'s number on x86-64 and arm64. */
+/** "0" (which only asks), "9", "KILL", "SIGKILL", "rtmin+3": signal(7)'s number on x86-64 and arm64. */
 export function parseSignal(text: string): number {
   const fail = (): never => {
     throw new SampanError("invalid", `Cannot send signal "${text}": unknown signal`);
   };
   if (/^\d+$/.test(text)) {
     const number = Number(text);
-    return number >= 1 && number <= RTMAX ? number : fail();
+    return number <= RTMAX ? number : fail();
   }
   const name = text.toUpperCase().replace(/^SIG/, "");
   const index = NAMES.split(" ").indexOf(name);

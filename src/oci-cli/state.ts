@@ -18,7 +18,13 @@ export interface StoredState {
   readonly owner: string;
   readonly annotations?: Record<string, string>;
   /** Where it was put, and which of those groups are ours to remove. */
-  readonly cgroup?: { readonly path: string; readonly paths: CgroupPaths; readonly remove: readonly string[] };
+  readonly cgroup?: {
+    readonly path: string;
+    readonly paths: CgroupPaths;
+    readonly remove: readonly string[];
+    /** The systemd unit that they belong to. */
+    readonly unit?: string;
+  };
   /** Who creates it: a container whose creator has gone without finishing is stopped. */
   readonly creator: ProcessRef;
 }

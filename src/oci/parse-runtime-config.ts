@@ -102,6 +102,8 @@ export function parseRuntimeConfig(bytes: Uint8Array, where: string): RuntimeCon
   const version = /^(\d+)\.(\d+)\.(\d+)(?:[-+].*)?$/.exec(config.ociVersion);
   if (!version) throwProblems([`ociVersion ${JSON.stringify(config.ociVersion)} is no version (semver.org)`], where);
   if (version?.[1] !== "1") throwProblems([`ociVersion "${config.ociVersion}" is not supported: this runtime knows 1.0.0 to 1.3.0`], where);
+  // Go writes "absent" as an empty string, too.
+  for (const namespace of config.linux?.namespaces ?? []) if (namespace.path === "") delete namespace.path;
   return config;
 }
 

@@ -67,6 +67,7 @@ export function compile(launch: Launch): Plan {
       size: process.consoleSize ? { rows: process.consoleSize.height, columns: process.consoleSize.width } : undefined,
     });
   }
+  devpts.seal();
   enterRoot(context, root);
   inner.stage("identity");
   if (meeting.streams) {

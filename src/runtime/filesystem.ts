@@ -1,11 +1,12 @@
 import type { Call } from "../plan/index.ts";
 import type { Mount, NamespaceType } from "../oci/index.ts";
 import type { Line } from "../plan/index.ts";
+import * as C from "../linux/constants.ts";
 import { addCgroupView } from "./cgroup-view.ts";
 import type { Context, HostTrees } from "./context.ts";
 import { addDevices } from "./devices.ts";
 import { addMasks } from "./masks.ts";
-import { addMount, isBind, makeFilesystem, takeBindSource } from "./mounts.ts";
+import { addMount, isBind, isReadonlyTmpfs, makeFilesystem, setAttributes, takeBindSource } from "./mounts.ts";
 import { openMaskCover } from "./null-device.ts";
 import { makeInRoot } from "./resolve.ts";
 import { addRoot, takeRoot } from "./rootfs.ts";
@@ -26,7 +27,7 @@ export function takeHostTrees(context: Context, line: Line): HostTrees {
 }
 
 export function buildRoot(context: Context, cwd: string, namespaces: ReadonlyMap<NamespaceType, string | undefined>, newUser: boolean):
-  { root: Call; dev: Call | undefined; pts: Call | undefined } {
+  { root: Call; dev: Call | undefined; pts: Call | undefined; seal: () => void } {
   const { inner, config, where } = context;
   inner.stage("host trees");
   const trees = context.trees ?? takeHostTrees(context, inner);
@@ -45,5 +46,14 @@ export function buildRoot(context: Context, cwd: string, namespaces: ReadonlyMap
   const masked = (config.linux?.maskedPaths ?? []).length > 0;
   addMasks(context, root, masked ? openMaskCover(context, dev, newUser) : undefined);
   void namespaces;
-  return { root, dev, pts: mounted.get("/dev/pts") };
+  return { root, dev, pts: mounted.get("/dev/pts"), seal: () => { sealMounts(context, mounted); } };
+}
+
+/** A read-only tmpfs is made writable, since other mounts and devices have their places in it, and closed when all is there. */
+function sealMounts(context: Context, mounted: ReadonlyMap<string, Call>): void {
+  for (const mount of context.config.mounts ?? []) {
+    const tree = mounted.get(mount.destination);
+    if (tree && isReadonlyTmpfs(mount))
+      setAttributes(context.inner, tree, { set: C.MOUNT_ATTR_RDONLY }, false, { what: `make "${mount.destination}" read-only ${context.where}`, why: "now that everything has been put into it" });
+  }
 }

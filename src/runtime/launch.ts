@@ -118,4 +118,6 @@ export interface Launch {
   readonly idMappings?: ReadonlyMap<Mount, number>;
   /** Move the root over the old one instead of pivot_root(2). */
   readonly noPivot?: boolean;
+  /** With `noPivot`: where the host has whole proc and sysfs filesystems, innermost first. */
+  readonly fullMounts?: readonly string[];
 }

@@ -10,8 +10,8 @@ import { openInRoot } from "./resolve.ts";
  */
 export function addMasks(context: Context, root: Fd, nullDevice: MaskCover | undefined): void {
   const { inner: line, config } = context;
-  const masked = config.linux?.maskedPaths ?? [];
-  const readonlyPaths = config.linux?.readonlyPaths ?? [];
+  const masked = [...new Set(config.linux?.maskedPaths ?? [])];
+  const readonlyPaths = [...new Set(config.linux?.readonlyPaths ?? [])];
   line.stage("masked paths");
   for (const path of readonlyPaths) {
     const what = `make "${path}" read-only ${context.where}`;

@@ -58,11 +58,6 @@ export function cloneTree(line: Line, from: Fd, path: string, recursive: boolean
   );
 }
 
-export interface BindSource {
-  readonly mount: Mount;
-  readonly tree: Call;
-}
-
 export function isBind(mount: Mount): boolean {
   return mount.type === "bind" || (mount.options ?? []).some((option) => option === "bind" || option === "rbind");
 }
@@ -108,13 +103,18 @@ export function takeBindSource(context: Context, line: Line, mount: Mount): Call
   return tree;
 }
 
+export function isReadonlyTmpfs(mount: Mount): boolean {
+  return mount.type === "tmpfs" && !isBind(mount) && (parseMountOptions(mount.options ?? []).attributes.set & C.MOUNT_ATTR_RDONLY) !== 0;
+}
+
 /** The filesystem of a mount that is no bind, attached nowhere yet. */
 export function makeFilesystem(context: Context, mount: Mount): Call {
   const what = naming(mount, context);
   const options = parseMountOptions(mount.options ?? []);
   const type = mount.type ?? "";
   if (type === "") throw new SampanError("invalid", `Cannot ${what}: the mount has no type`);
-  return newFilesystem(context.inner, type, words(options.data), options.attributes.set, { what, why: `a new ${type} filesystem`, source: mount.source ?? type });
+  const attributes = isReadonlyTmpfs(mount) ? options.attributes.set & ~C.MOUNT_ATTR_RDONLY : options.attributes.set;
+  return newFilesystem(context.inner, type, words(options.data), attributes, { what, why: `a new ${type} filesystem`, source: mount.source ?? type });
 }
 
 function applyOptions(context: Context, mount: Mount, tree: Call, options: MountOptions): void {
@@ -137,6 +137,18 @@ function applyOptions(context: Context, mount: Mount, tree: Call, options: Mount
     setAttributes(line, tree, recursive, true, { what, why: "flags for the whole tree" });
 }
 
+const STATX_MODE = 2;
+
+/** The mode of a directory that is there already (`struct statx`, stx_mode at 28, a spare zero after it). */
+function modeOf(line: Line, root: Fd, path: string, what: string): { found: Call; stat: Fd } {
+  const stat = new Block(256, "struct statx");
+  const found = openInRoot(line, root, path, { what, why: "what the tmpfs is about to cover", tolerate: "any" });
+  line.unless({ of: found, is: "failed" }, () => {
+    line.call("statx", [found, "", C.AT_EMPTY_PATH, STATX_MODE, stat], { what, why: "its mode, which is then the tmpfs's, too" });
+  });
+  return { found, stat: { load32: stat, offset: 28 } };
+}
+
 /** Adds one mount of the config. Returns the descriptor of its root, which later steps use instead of its path. */
 export function addMount(context: Context, mount: Mount, root: Fd, taken: ReadonlyMap<Mount, Call>): Call {
   const line = context.inner;
@@ -154,10 +166,12 @@ export function addMount(context: Context, mount: Mount, root: Fd, taken: Readon
   }
   // /proc and /sys carry security decisions: a symlink there is an attack (CVE-2019-19921), not a layout.
   const strict = mount.type === "proc" || mount.type === "sysfs";
+  const mode = mount.type === "tmpfs" && !options.data.some((option) => option.startsWith("mode=")) ? modeOf(line, root, mount.destination, what) : undefined;
   const target = makeInRoot(line, root, mount.destination, "directory", {
     what, why: `where ${mount.type ?? "it"} goes, inside the root`, ...(strict ? { resolve: C.RESOLVE_IN_ROOT | C.RESOLVE_NO_SYMLINKS } : {}),
   });
   const tree = source ?? makeFilesystem(context, mount);
+  if (mode) line.unless({ of: mode.found, is: "failed" }, () => { line.call("fchmodat", [tree, ".", mode.stat], { what, why: "the mode of the directory that it covers" }); });
   if (options.propagation && options.propagation !== C.MS_PRIVATE)
     setAttributes(line, tree, { propagation: options.propagation }, options.propagationRecursive, { what, why: "propagation as asked" });
   attach(line, tree, target, what);

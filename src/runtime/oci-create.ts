@@ -22,7 +22,7 @@ import { enterRoot } from "./rootfs.ts";
 import { addScheduling } from "./scheduling.ts";
 import type { ListenerPipes } from "./seccomp-listener.ts";
 import { addListenerPipes, sendListener, tellListener } from "./seccomp-listener.ts";
-import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor, sendByte } from "./stdio.ts";
+import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor, sendByte, sendPidfd } from "./stdio.ts";
 import { setTimeOffsets } from "./time.ts";
 import { connectUnix } from "./unix-connect.ts";
 
@@ -43,6 +43,7 @@ interface Meeting {
   /** A terminal that keel itself pumps: its master comes out here; the program waits for the release. */
   readonly terminal: Pipe | undefined;
   readonly release: Pipe | undefined;
+  readonly pidfd: Call | undefined;
   readonly listener: { readonly socket: Call; readonly pipes: ListenerPipes } | undefined;
 }
 
@@ -93,7 +94,7 @@ export function compileCreate(launch: OciLaunch): Plan {
   inner.call("umask", [0], { what: `set the umask ${where}`, why: "modes are as asked while the filesystem is built" });
   if (!foreign && program.oomScoreAdj !== undefined) writeFile(context, "/proc/self/oom_score_adj", String(program.oomScoreAdj), "process.oomScoreAdj");
   if (isNew("network")) bringUpLoopback(inner, where);
-  const { root, dev, pts } = buildRoot(context, program.cwd, namespaces, namespaces.has("user"));
+  const { root, dev, pts, seal } = buildRoot(context, program.cwd, namespaces, namespaces.has("user"));
   setHostname(context, namespaces);
   const hooks = { state, where, output: launch.hookOutput, environment: launch.hookEnvironment };
   if (meeting.built && meeting.hooked) {
@@ -114,6 +115,7 @@ export function compileCreate(launch: OciLaunch): Plan {
     });
   }
   if (launch.label) setLabel(inner, launch.label, where);
+  seal();
   enterRoot(context, root);
   inner.stage("identity");
   const uid = program.user?.uid ?? 0;
@@ -128,7 +130,11 @@ export function compileCreate(launch: OciLaunch): Plan {
   const gate = (): void => {
     const left = kept ? { ...meeting, ...kept.close() } : meeting;
     told = left.told;
-    passGate(context, left, { ...hooks, environment: program.env ?? [], status: "created" });
+    passGate(context, left);
+  };
+  // Under the filter: such a hook is a program of the container's files.
+  const startHooks = (): void => {
+    runStartHooks(context, told, { ...hooks, environment: program.env ?? [], status: "created" });
   };
   // The last thing but privileges: a low limit of descriptors is the program's, and not ours, which are many.
   addRlimits(inner, program, where);
@@ -143,11 +149,14 @@ export function compileCreate(launch: OciLaunch): Plan {
       if (!meeting.listener) gate();
     },
     afterSeccomp: (listener) => {
-      if (!meeting.listener) return;
-      tellListener(inner, meeting.listener.pipes, listener, where);
-      gate();
+      if (meeting.listener) {
+        tellListener(inner, meeting.listener.pipes, listener, where);
+        gate();
+      }
+      startHooks();
     },
   });
+  if (!launch.seccomp) startHooks();
   inner.stage("program");
   if (!config.process) inner.exit(0);
   else if (told) executeTelling(inner, program, told, where);
@@ -178,6 +187,8 @@ function meet(context: Context, launch: OciLaunch, newUser: boolean): Meeting {
     told: launch.gate ? fifo(launch.gate.told) : undefined,
     console: config.process?.terminal && launch.consoleSocket !== undefined
       ? connectUnix(outer, launch.consoleSocket, `connect to the console socket "${launch.consoleSocket}" ${where}`, "the terminal's master goes there") : undefined,
+    pidfd: launch.pidfdSocket === undefined ? undefined
+      : connectUnix(outer, launch.pidfdSocket, `connect to the pidfd socket "${launch.pidfdSocket}" ${where}`, "the first process's pidfd goes there"),
     terminal: config.process?.terminal && launch.monitor ? addSocketPair(outer, "the terminal's master comes out through this") : undefined,
     release: launch.monitor ? addPipe(outer, "the program starts when the monitor is ready for its output") : undefined,
     listener: listener
@@ -212,14 +223,17 @@ function keepForGate({ inner, where }: Context, { gate, told, done }: Meeting, b
   };
 }
 
-/** Waits for `start`; runs what belongs to it. */
-function passGate(context: Context, { gate, done, told }: Meeting, hooks: Omit<HookOptions, "pid">): void {
-  const { inner, where } = context;
+/** Waits for `start`. */
+function passGate({ inner, where }: Context, { gate, done }: Meeting): void {
   inner.stage("gate");
   if (gate && done) {
     inner.call("close", [done.write], { what: `finish the creation ${where}`, why: "end-of-file outside: everything is there but the program" });
     inner.call("read", [gate, new Block(8, "char"), 1], { what: `wait for the start ${where}`, why: "until the start command writes a byte", expect: 1, waits: true });
   }
+}
+
+function runStartHooks(context: Context, told: Call | undefined, hooks: Omit<HookOptions, "pid">): void {
+  const { inner } = context;
   if (!told) {
     addInnerHooks(context, "startContainer", hooks);
     return;
@@ -239,6 +253,7 @@ function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made
   const { outer, config, where } = context;
   const { child, pidfd } = made;
   outer.stage("outside");
+  if (meeting.pidfd) sendPidfd(outer, meeting.pidfd, pidfd, where);
   const close = (fd: Fd | undefined): void => {
     if (fd !== undefined) outer.call("close", [fd], { what: "close a pipe", why: "the inside's end: only the inside may hold it" });
   };

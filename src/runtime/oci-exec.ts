@@ -15,7 +15,7 @@ import { setLabel } from "./oci-program.ts";
 import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
 import { addScheduling, setAffinity } from "./scheduling.ts";
 import { addListenerPipes, sendListener, tellListener } from "./seccomp-listener.ts";
-import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor } from "./stdio.ts";
+import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor, sendPidfd } from "./stdio.ts";
 import { connectUnix } from "./unix-connect.ts";
 
 /** One more process in a container that another engine runs. */
@@ -43,6 +43,8 @@ export interface OciExecLaunch {
   /** With a terminal and nobody else to pump it. */
   readonly monitor?: MonitorPlan;
   readonly plainNewlines?: boolean;
+  /** A listening unix socket that takes the process's pidfd. */
+  readonly pidfdSocket?: string;
   /** keel ends when the program runs, and not with it. */
   readonly detach: boolean;
 }
@@ -62,6 +64,8 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   const listener = launch.seccompListener
     ? { socket: connectUnix(outer, launch.seccompListener.path, `connect to the seccomp agent "${launch.seccompListener.path}" ${where}`, "the listener goes there"), pipes: addListenerPipes(outer) }
     : undefined;
+  const pidfdSocket = launch.pidfdSocket === undefined ? undefined
+    : connectUnix(outer, launch.pidfdSocket, `connect to the pidfd socket "${launch.pidfdSocket}" ${where}`, "the process's pidfd goes there");
   const time = launch.timeNamespace
     ? outer.call("openat", [launch.target, "ns/time", C.O_RDONLY | C.O_CLOEXEC, 0], { what: `open the time namespace ${where}`, why: "before anything is joined" }) : undefined;
   const target = openTarget(plan, launch, where);
@@ -100,7 +104,7 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
       inner.call("fchown", [stream, uid, 0xffffffff], { what: `connect stream ${stream} ${where}`, why: "so that the program can open /dev/stdout again", tolerate: ["EPERM", "EINVAL", "EROFS"] });
   }
   inner.stage("identity");
-  addScheduling(inner, process, launch.linux?.personality ? { personality: launch.linux.personality } : undefined, where);
+  addScheduling(inner, process, launch.linux, where);
   enterDirectory(inner, process.cwd, where);
   if (release) awaitByte(inner, release.read, `start ${where}`, "until the terminal's master has arrived");
   // The last thing but privileges: a low limit of descriptors is the program's, and not ours, which are many.
@@ -119,6 +123,7 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   execute(inner, process, where);
 
   outer.stage("outside");
+  if (pidfdSocket) sendPidfd(outer, pidfdSocket, pidfd, where);
   [...descriptors, done.write, release?.read, terminal?.write, console, listener?.pipes.number.write].forEach((fd) => {
     if (fd !== undefined) outer.call("close", [fd], { what: "close a descriptor", why: "the inside's: only the inside may hold it" });
   });

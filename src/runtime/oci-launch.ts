@@ -14,6 +14,8 @@ export interface OciLaunch extends Launch {
   readonly gate?: { readonly gate: string; readonly told: string };
   /** A listening unix socket that takes the terminal's master. */
   readonly consoleSocket?: string;
+  /** A listening unix socket that takes the first process's pidfd. */
+  readonly pidfdSocket?: string;
   /** The program gets the descriptors below this one: 3 and those that the caller wants preserved. */
   readonly keepBelow: number;
   /** A descriptor that hooks write to, as keel has it. */

@@ -42,6 +42,13 @@ export function sendDescriptor(line: Line, socket: Fd, descriptor: Fd, what: str
   line.call("sendmsg", [socket, header, 0], { what, why, expect: 1 });
 }
 
+/** To a caller that asked for it: signals by it reach this process and never one that has its pid later. */
+export function sendPidfd(line: Line, socket: Fd, pidfd: Fd, where: string): void {
+  const what = `send the pidfd ${where}`;
+  sendDescriptor(line, socket, pidfd, what, "the caller holds the process by it");
+  line.call("close", [socket], { what, why: "one message is all" });
+}
+
 export function receiveDescriptor(line: Line, socket: Fd, what: string, why: string): Fd {
   const { header, control } = rightsMessage();
   line.call("recvmsg", [socket, header, C.MSG_CMSG_CLOEXEC], { what, why, expect: 1, waits: true });

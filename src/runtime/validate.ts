@@ -112,9 +112,9 @@ function checkLinux(linux: Linux, namespaces: ReadonlyMap<NamespaceType, string 
   }
   const policy = linux.memoryPolicy;
   if (policy) {
-    if (!MEMORY_POLICY_MODES.includes(policy.mode)) add(`linux.memoryPolicy.mode ${quote(policy.mode)} is not known`);
-    for (const flag of policy.flags ?? []) if (!MEMORY_POLICY_FLAGS.includes(flag)) add(`linux.memoryPolicy.flags: ${quote(flag)} is not known`);
-    if (policy.nodes !== undefined && policy.nodes.trim() !== "" && !cpuMask(policy.nodes)) add(`linux.memoryPolicy.nodes ${quote(policy.nodes)} is not a list of nodes`);
+    if (!MEMORY_POLICY_MODES.includes(policy.mode)) add(`linux.memoryPolicy: invalid memory policy mode ${quote(policy.mode)}`);
+    for (const flag of policy.flags ?? []) if (!MEMORY_POLICY_FLAGS.includes(flag)) add(`linux.memoryPolicy: invalid memory policy flag ${quote(flag)}`);
+    if (policy.nodes !== undefined && policy.nodes.trim() !== "" && !cpuMask(policy.nodes)) add(`linux.memoryPolicy: invalid memory policy nodes ${quote(policy.nodes)}: not a list of nodes`);
   }
   const profile = linux.seccomp;
   const withErrno = ["SCMP_ACT_ERRNO", "SCMP_ACT_TRACE"];

@@ -7,15 +7,16 @@ import { execInContainer } from "../exec.ts";
 import type { Flags } from "../flags.ts";
 import { parseFlags } from "../flags.ts";
 import { forwardSignals } from "../forward.ts";
+import { sendToPid } from "../send.ts";
 
 const FLAGS = [
   "console-socket=", "cwd=", "env e=", "tty t", "user u=", "additional-gids g=", "process p=", "detach d", "pid-file=", "process-label=", "apparmor=",
-  "no-new-privs", "cap c=", "preserve-fds=", "ignore-paused",
+  "no-new-privs", "cap c=", "preserve-fds=", "ignore-paused", "pidfd-socket=", "cgroup=",
 ];
 
 export const command: Command = {
   summary: "Run one more process in a container",
-  usage: "[--detach] [--tty] [--user UID[:GID]] [--env K=V]... [--cwd DIR] [--cap NAME]... [--process FILE] [--console-socket PATH] [--pid-file PATH] [--preserve-fds N] [--ignore-paused] ID [COMMAND [ARG]...]",
+  usage: "[--detach] [--tty] [--user UID[:GID]] [--env K=V]... [--cwd DIR] [--cap NAME]... [--process FILE] [--console-socket PATH] [--pid-file PATH] [--pidfd-socket PATH] [--preserve-fds N] [--cgroup [CONTROLLER:]PATH]... [--ignore-paused] ID [COMMAND [ARG]...]",
   async run(context, words) {
     const flags = parseFlags("exec", words, FLAGS, { stopAtFirst: true });
     const [id, ...args] = flags.rest;
@@ -38,6 +39,11 @@ async function runProcess(context: Context, id: string, flags: Flags, args: read
   const failure = planFailure(plan, report);
   if (failure) throw failure;
   const pidFile = flags.value("pid-file");
-  if (pidFile !== undefined) writePidFile(pidFile, report.childPid);
+  try {
+    if (pidFile !== undefined) writePidFile(pidFile, report.childPid);
+  } catch (error) {
+    if (flags.has("detach")) sendToPid(report.childPid, 9);
+    throw error;
+  }
   return code;
 }

@@ -20,7 +20,7 @@ export function features(): Record<string, unknown> {
     linux: {
       namespaces: ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"],
       capabilities: allCapabilities(),
-      cgroup: { v1: true, v2: true, systemd: false, systemdUser: false, rdma: true },
+      cgroup: { v1: true, v2: true, systemd: true, systemdUser: false, rdma: true },
       seccomp: {
         enabled: existsSync("/proc/sys/kernel/seccomp"), actions: ACTIONS.map((name) => `SCMP_ACT_${name}`), operators: OPERATORS.map((name) => `SCMP_CMP_${name}`), archs,
         knownFlags: FLAGS, supportedFlags: FLAGS,

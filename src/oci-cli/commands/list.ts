@@ -1,5 +1,7 @@
+import { existsSync } from "node:fs";
 import { SampanError } from "../../base/errors.ts";
 import type { Command } from "../commands.ts";
+import { DEFAULT_ROOT } from "../context.ts";
 import { parseFlags, positional } from "../flags.ts";
 import { describeState, listIds, loadContainer } from "../state.ts";
 import { print } from "../io.ts";
@@ -11,6 +13,8 @@ export const command: Command = {
     const flags = parseFlags("list", words, ["format f=", "quiet q"]);
     positional("list", flags, []);
     const format = flags.value("format") ?? "table";
+    // Where nothing was ever created, the default place need not be there; a place that was named has to.
+    if (!existsSync(context.root) && context.root !== DEFAULT_ROOT) throw new SampanError("not-found", `Cannot list containers: "${context.root}": no such file or directory`);
     const states = listIds(context.root).flatMap((id) => {
       try {
         return [describeState(loadContainer(context.root, id))];

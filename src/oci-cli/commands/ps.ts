@@ -4,7 +4,7 @@ import { spawnProcess } from "../../plan/spawn.ts";
 import { listPids } from "../../runtime/cgroups/operations.ts";
 import type { Command } from "../commands.ts";
 import { parseFlags } from "../flags.ts";
-import { loadContainer, statusOf } from "../state.ts";
+import { loadContainer } from "../state.ts";
 import { print } from "../io.ts";
 
 export const command: Command = {
@@ -20,8 +20,6 @@ export const command: Command = {
     const later = parseTrailing(options);
     const container = loadContainer(context.root, id);
     const { state, files } = container;
-    const status = statusOf(container);
-    if (status === "stopped") throw new SampanError("wrong-state", `Cannot list the processes of container "${id}": container not running`);
     const pids = state.cgroup ? listPids(state.cgroup.paths) : [];
     if ((later.format ?? format) === "json") {
       print(1, `${JSON.stringify(pids)}\n`);

@@ -1,35 +1,37 @@
 import type { Command } from "../commands.ts";
 import type { Context } from "../context.ts";
 import type { Created } from "../create.ts";
-import { createContainer, writePidFile } from "../create.ts";
+import { createContainer } from "../create.ts";
 import { count, parseFlags, positional } from "../flags.ts";
 import { forwardSignals } from "../forward.ts";
 import { readInit } from "../state.ts";
 
-const FLAGS = ["bundle b=", "console-socket=", "pid-file=", "preserve-fds=", "no-pivot", "no-new-keyring", "detach d", "keep", "no-subreaper"];
+const FLAGS = ["bundle b=", "console-socket=", "pidfd-socket=", "pid-file=", "preserve-fds=", "no-pivot", "no-new-keyring", "detach d", "keep", "no-subreaper"];
 
 export const command: Command = {
   summary: "Make a container, start it and, unless detached, wait for its end and delete it",
-  usage: "[--bundle DIR] [--detach] [--keep] [--console-socket PATH] [--pid-file PATH] [--preserve-fds N] [--no-pivot] [--no-new-keyring] ID",
+  usage: "[--bundle DIR] [--detach] [--keep] [--console-socket PATH] [--pidfd-socket PATH] [--pid-file PATH] [--preserve-fds N] [--no-pivot] [--no-new-keyring] ID",
   async run(context, words) {
     const flags = parseFlags("run", words, FLAGS);
     const [id = ""] = positional("run", flags, ["container-id"]);
     const detach = flags.has("detach");
     const pidFile = flags.value("pid-file");
     const created = await createContainer(context, id, {
-      bundle: flags.value("bundle") ?? ".", consoleSocket: flags.value("console-socket"), pidFile,
+      bundle: flags.value("bundle") ?? ".", consoleSocket: flags.value("console-socket"), pidfdSocket: flags.value("pidfd-socket"), pidFile,
       preserveFds: count("run", flags, "preserve-fds"), noPivot: flags.has("no-pivot"), noNewKeyring: flags.has("no-new-keyring"),
       end: detach ? "started" : "exited",
     });
     if (detach) {
       const { report } = await created.settle();
-      if (pidFile !== undefined) writePidFile(pidFile, report.childPid);
+      await created.tellPid(report.childPid);
       return 0;
     }
     const release = forwardSignals(created.running);
     const finished = created.settle();
-    if (pidFile !== undefined) void writeEarly(created, pidFile, finished.then(() => undefined, () => undefined));
+    const told = pidFile === undefined ? undefined : writeEarly(created, finished.then(() => undefined, () => undefined));
+    told?.catch(() => undefined); // it is thrown below, once the container has gone
     const { code } = await finished;
+    await told;
     release();
     if (!flags.has("keep")) await removeContainer(context, created);
     return code;
@@ -37,13 +39,13 @@ export const command: Command = {
 };
 
 /** While the program runs: keel writes down its identity at birth. */
-async function writeEarly({ files }: Created, pidFile: string, finished: Promise<void>): Promise<void> {
+async function writeEarly({ files, tellPid }: Created, finished: Promise<void>): Promise<void> {
   let over = false;
   void finished.then(() => { over = true; });
   for (;;) {
     const init = readInit(files);
     if (init) {
-      writePidFile(pidFile, init.pid);
+      await tellPid(init.pid);
       return;
     }
     if (over) return;

@@ -45,7 +45,8 @@ function resourcesOf(flags: Flags): Resources {
       period: plain("cpu-period"), quota: plain("cpu-quota"), burst: plain("cpu-burst"), shares: plain("cpu-share"), realtimePeriod: plain("cpu-rt-period"),
       realtimeRuntime: plain("cpu-rt-runtime"), cpus: flags.value("cpuset-cpus"), mems: flags.value("cpuset-mems"), idle: plain("cpu-idle"),
     }),
-    pids: given({ limit: plain("pids-limit") }),
+    // None is a limit, too; what is there stays, so that it means as much as one (config-linux.md "PIDs").
+    pids: given({ limit: plain("pids-limit") === 0 ? 1 : plain("pids-limit") }),
     blockIO: given({ weight: plain("blkio-weight") }),
   };
 }
@@ -71,16 +72,20 @@ function changesOnly(resources: Resources, keepZero: readonly string[]): Resourc
 export const command: Command = {
   summary: "Change the limits of a container",
   usage: "[--resources FILE|-] [--memory BYTES] [--memory-swap BYTES] [--cpu-quota US] [--cpu-period US] [--cpu-share N] [--cpuset-cpus LIST] [--pids-limit N] [--blkio-weight N] ID",
-  run(context, words) {
+  async run(context, words) {
     const flags = parseFlags("update", words, FLAGS);
     const [id = ""] = positional("update", flags, ["container-id"]);
     const container = loadContainer(context.root, id);
     const { state, files } = container;
-    const resources = changesOnly(resourcesOf(flags), ["idle"]);
+    const resources = changesOnly(resourcesOf(flags), ["idle", "burst"]);
+    const { memory } = resources;
+    // Memory alone cannot be more than memory and swap together.
+    if (memory?.limit === -1 && memory.swap === undefined) resources.memory = { ...memory, swap: -1 };
     const problems = validateResources(resources);
     if (problems.length > 0) throw new SampanError("invalid", `Cannot update container "${id}": ${problems.join("; ")}`);
     if (statusOf(container) === "stopped") throw new SampanError("wrong-state", `Cannot update container "${id}": container not running`);
     if (!state.cgroup) throw new SampanError("unsupported", `Cannot update container "${id}": it has no cgroup`);
+    if (state.cgroup.unit !== undefined) await (await import("../systemd/index.ts")).updateScope(context, state.cgroup.unit, resources);
     const paths = applyUpdate(resources, context.cgroups, state.cgroup.path, state.cgroup.paths);
     const added = paths.directories.filter((directory) => state.cgroup?.paths.directories.includes(directory) !== true);
     if (added.length > 0) {
@@ -88,6 +93,6 @@ export const command: Command = {
       writeFileSync(`${files.state}.new`, JSON.stringify(next), { mode: 0o600 });
       renameSync(`${files.state}.new`, files.state);
     }
-    return Promise.resolve(0);
+    return 0;
   },
 };

@@ -63,28 +63,43 @@ function raisesSumFirst(context: SettingsContext, memory: MemoryResources): bool
   return memory.limit < 0 || memory.limit > current;
 }
 
+/**
+ * Two files that are written one after the other, and their ratio may never be more than the parent's: the time first where the
+ * period gets shorter, the period first otherwise.
+ */
+function inOrder(context: SettingsContext, file: string, wanted: number | undefined, [period, time]: readonly [() => void, () => void]): void {
+  const current = context.fresh || wanted === undefined ? 0 : Number(context.options.read(`${context.directory}/${file}`) ?? 0);
+  const shorter = wanted !== undefined && wanted < current;
+  for (const write of shorter ? [time, period] : [period, time]) write();
+}
+
 export function cpuV1(context: SettingsContext, cpu: CpuResources): void {
   // An idle group has no shares: set_shares answers EINVAL (sched_group_set_shares), so idleness ends before and begins after.
   if (cpu.idle === 0 && !context.fresh) set(context, "cpu.idle", 0, { why: "an ordinary group again", option: "cpu.idle" });
   if (cpu.shares !== undefined && cpu.shares > 0) {
     set(context, "cpu.shares", cpu.shares, { why: "its part when CPUs are contended; 1024 is usual", option: "--cpu-shares" });
   }
-  if (cpu.period !== undefined && cpu.period > 0) {
-    set(context, "cpu.cfs_period_us", cpu.period, { why: "the period that the quota is for, before the quota", option: "--cpu-period" });
-  }
-  if (cpu.quota !== undefined && cpu.quota !== 0 && !(context.fresh && cpu.quota < 0)) {
-    const quota = cpu.quota < 0 ? -1 : cpu.quota;
-    set(context, "cpu.cfs_quota_us", quota, { why: "CPU time per period, over all CPUs", option: "--cpus or --cpu-quota" });
-  }
+  const period = (): void => {
+    if (cpu.period === undefined || cpu.period <= 0) return;
+    set(context, "cpu.cfs_period_us", cpu.period, { why: "the period that the quota is for", option: "--cpu-period" });
+  };
+  const quota = (): void => {
+    if (cpu.quota === undefined || cpu.quota === 0 || (context.fresh && cpu.quota < 0)) return;
+    set(context, "cpu.cfs_quota_us", cpu.quota < 0 ? -1 : cpu.quota, { why: "CPU time per period, over all CPUs", option: "--cpus or --cpu-quota" });
+  };
+  inOrder(context, "cpu.cfs_period_us", cpu.period, [period, quota]);
   if (cpu.burst !== undefined) {
     set(context, "cpu.cfs_burst_us", cpu.burst, { why: "unused quota that it may keep (kernel 5.14)", option: "cpu.burst" });
   }
-  if (cpu.realtimePeriod !== undefined && cpu.realtimePeriod > 0) {
+  const realtimePeriod = (): void => {
+    if (cpu.realtimePeriod === undefined || cpu.realtimePeriod <= 0) return;
     set(context, "cpu.rt_period_us", cpu.realtimePeriod, { why: "the period of real-time CPU", option: "--cpu-rt-period" });
-  }
-  if (cpu.realtimeRuntime !== undefined && !(context.fresh && cpu.realtimeRuntime === 0)) {
+  };
+  const realtimeRuntime = (): void => {
+    if (cpu.realtimeRuntime === undefined || (context.fresh && cpu.realtimeRuntime === 0)) return;
     set(context, "cpu.rt_runtime_us", cpu.realtimeRuntime, { why: "real-time CPU per period", option: "--cpu-rt-runtime" });
-  }
+  };
+  inOrder(context, "cpu.rt_period_us", cpu.realtimePeriod, [realtimePeriod, realtimeRuntime]);
   if (cpu.idle !== undefined && cpu.idle !== 0) set(context, "cpu.idle", cpu.idle, { why: "runs only where nobody else would", option: "cpu.idle" });
 }
 

@@ -26,6 +26,6 @@ export function conformanceTable(): string {
     const cell = (words: string): string => words.replaceAll("|", "\\|");
     lines.push(`| ${cell(heading.join(" "))} | ${cell(text)} | yes | ${notRunc === undefined ? "yes" : cell(notRunc)} |`);
   }
-  lines.push("", "Not supported: `linux.intelRdt` and `linux.netDevices`, which are refused, and the systemd cgroup driver.", "");
+  lines.push("", "Not supported: `linux.intelRdt` and `linux.netDevices`, which are refused.", "");
   return lines.join("\n");
 }

@@ -31,13 +31,13 @@ export const configClauses: readonly Clause[] = [
   {
     section: "config.md Mounts", text: "mounts are made in the listed order",
     prove: async (runtime) => {
-      const text = await runtime.sh("ls /tmp; cat /tmp/inner/second", (config) => {
+      const text = await runtime.sh("ls /tmp; cat /tmp/inner/second; grep -o ' /tmp/inner \\| /tmp \\| /mnt ' /proc/self/mountinfo", (config) => {
         const dir = join(runtime.dir, "ordered");
         mkdirSync(dir, { recursive: true });
         writeFileSync(join(dir, "second"), "second\n");
-        config.mounts.push({ destination: "/tmp", type: "tmpfs", source: "tmpfs" }, { destination: "/tmp/inner", type: "bind", source: dir, options: ["bind"] });
+        config.mounts.push({ destination: "/tmp", type: "tmpfs", source: "tmpfs" }, { destination: "/tmp/inner", type: "bind", source: dir, options: ["bind"] }, { destination: "/mnt", type: "tmpfs", source: "tmpfs" });
       });
-      expect(text).toBe("inner\nsecond\n");
+      expect(text).toBe("inner\nsecond\n /tmp \n /tmp/inner \n /mnt \n");
     },
   },
   {

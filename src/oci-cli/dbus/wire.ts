@@ -34,6 +34,8 @@ function endOfType(signature: string, at: number, depth: number): number {
   if (code === "a") return endOfType(signature, at + 1, depth + 1);
   if (code !== "(" && code !== "{") return at + 1;
   const close = code === "(" ? ")" : "}";
+  // Nothing would be read of it, and an array of nothing never ends.
+  if (signature[at + 1] === close) throw malformed(`"${signature}" has an empty struct`);
   let end = at + 1;
   while (signature[end] !== close) end = endOfType(signature, end, depth + 1);
   return end + 1;

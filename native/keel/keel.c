@@ -144,7 +144,7 @@ __attribute__((noreturn)) static void front(int fd) {
       if (plan.report->state != STATE_EXITED) record_end((int)told[1], 0); /* another container's monitor says so */
       quit((int)told[1]);
     }
-    if (told[0] == TELL_DETACHED) { plan.report->state = STATE_DETACHED; quit(0); }
+    if (told[0] == TELL_DETACHED) { plan.report->status = (i32)told[1], plan.report->state = STATE_DETACHED; quit(0); }
   }
 }
 

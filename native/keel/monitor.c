@@ -12,7 +12,7 @@ struct queue { u32 start, end; u8 bytes[QUEUE]; };
 struct client {
   int used, control;             /* control: socket to the front or to the attach command */
   int in, out[2], socket[2];     /* the client's streams, -1 for none; whether the output is a socket */
-  int first;                     /* the one that started the container: it loses nothing, and slows it down instead */
+  int first, leaves;             /* it started the container: loses nothing, and slows it down instead; leaves with its reader */
   int raw;                       /* its terminal was put into raw mode */
   u32 matched;                   /* bytes of the detach sequence seen */
   u8 saved[64];                  /* struct termios before raw mode */
@@ -162,11 +162,11 @@ static void make_raw(struct client *c) {
   if (SYS(__NR_ioctl, c->in, 0x5402 /* TCSETS */, raw) == 0) c->raw = 1;
 }
 
-static int add_client(int control, const int *fds, int first) {
+static int add_client(int control, const int *fds, int first, u32 attach) {
   for (int i = 0; i < CLIENTS; i++) {
     struct client *c = &clients[i];
     if (c->used) continue;
-    *c = (struct client){.used = 1, .control = control, .in = fds[0], .out = {fds[1], fds[2]}, .first = first, .queues = queues[i]};
+    *c = (struct client){.used = 1, .control = control, .in = fds[0], .out = {fds[1], fds[2]}, .first = first, .leaves = attach >> 3 & 1, .queues = queues[i]};
     for (int k = 0; k < 2; k++) {
       c->queues[k].start = c->queues[k].end = 0;
       c->socket[k] = prepare_output(&c->out[k]);
@@ -177,13 +177,19 @@ static int add_client(int control, const int *fds, int first) {
   return 0;
 }
 
+/* The caller's streams are not held open by a container in the background: who reads them waits for their end. */
+static void let_go(void) {
+  long null = SYS(__NR_openat, AT_FDCWD_, "/dev/null", O_RDWR_ | O_CLOEXEC_, 0);
+  for (int i = 0; i < 3; i++) SYS(__NR_dup3, null, i, 0);
+}
+
 static void drop_client(struct client *c, u32 why) {
   if (c->raw) SYS(__NR_ioctl, c->in, 0x5402, c->saved);
-  tell(c->control, why, 0);
+  tell(c->control, why & 15, why >> 4);
   int fds[4] = {c->in, c->out[0], c->out[1], c->control};
   for (int i = 0; i < 4; i++)
     if (fds[i] > 2) SYS(__NR_close, fds[i]);
-  if (c->first) plan.front = -1;
+  if (c->first) plan.front = -1, let_go();
   c->used = 0;
 }
 
@@ -194,7 +200,7 @@ static void flush_client(struct client *c, int stream) {
     long n = c->socket[stream] ? SYS(__NR_sendto, c->out[stream], bytes, q->end - q->start, 0x4040, 0, 0)
                                              : SYS(__NR_write, c->out[stream], bytes, q->end - q->start);
     if (n == -EAGAIN) return;
-    if (n <= 0) { c->out[stream] = -1; break; } /* the reader went away: what follows has nowhere to go */
+    if (n <= 0) { if (c->leaves && !ended) drop_client(c, TELL_DETACHED | 141 << 4); c->out[stream] = -1; break; } /* no reader: SIGPIPE's way */
     q->start += (u32)n;
   }
   q->start = q->end = 0;
@@ -206,8 +212,7 @@ static void client_output(struct client *c, int stream, const u8 *bytes, u32 n) 
   if (n > QUEUE - (q->end - q->start)) { drop_client(c, TELL_DETACHED); return; } /* too slow; never the first one */
   if (n > QUEUE - q->end) {
     memcpy(q->bytes, q->bytes + q->start, q->end - q->start); /* downwards: a forward copy may overlap */
-    q->end -= q->start;
-    q->start = 0;
+    q->end -= q->start, q->start = 0;
   }
   memcpy(q->bytes + q->end, bytes, n);
   q->end += n;
@@ -224,8 +229,7 @@ static void flush_input(void) {
     long n = SYS(__NR_write, config.in, input + input_start, input_used);
     if (n == -EAGAIN) return;
     if (n <= 0) { close_input(); return; }
-    input_start += (u32)n;
-    input_used -= (u32)n;
+    input_start += (u32)n, input_used -= (u32)n;
   }
   input_start = 0;
   if (input_closing) close_input();
@@ -280,7 +284,7 @@ static void accept_client(void) {
   int ok = SYS(__NR_ppoll, &wait, 1, &second, 0, 8) == 1 && SYS(__NR_recvmsg, s, header, 0x40000040) == 4 && rights.length == 16 + 12;
   for (int i = 0; ok && i < 3; i++)
     if (!(mask & 1u << i)) { SYS(__NR_close, rights.fds[i]); rights.fds[i] = -1; }
-  if (ok && add_client((int)s, rights.fds, 0)) return;
+  if (ok && add_client((int)s, rights.fds, 0, mask)) return;
   for (int i = 0; ok && i < 3; i++)
     if (rights.fds[i] > 2) SYS(__NR_close, rights.fds[i]);
   SYS(__NR_close, s);
@@ -364,12 +368,11 @@ static void reap(void) {
 
 __attribute__((noreturn)) static void finish(void) {
   if (plan.report->failed != NONE) stop(NONE, 0);
-  int waited = plan.front >= 0;
   EACH_CLIENT(c) {
     if (c->raw) SYS(__NR_ioctl, c->in, 0x5402, c->saved);
     tell(c->control, TELL_EXITED, (u32)exit_status);
   }
-  if (config.finalize && (!waited || config.flags & MON_DETACHED)) start_program(config.finalize[0], config.finalize, config.environ, -1, -1, -1);
+  if (config.finalize && (plan.front < 0 || config.flags & MON_DETACHED)) start_program(config.finalize[0], config.finalize, config.environ, -1, -1, -1);
   quit(0);
 }
 
@@ -404,11 +407,8 @@ __attribute__((noreturn)) static void monitor(const struct monitor *given) {
     if (ours[i] >= 0) SYS(__NR_fcntl, ours[i], 4 /* F_SETFL */, O_NONBLOCK_);
     streams[i] = config.attach & 1u << i ? i : -1;
   }
-  if (config.flags & MON_DETACHED) { /* the caller's streams are not held open by a container in the background */
-    long null = SYS(__NR_openat, AT_FDCWD_, "/dev/null", O_RDWR_ | O_CLOEXEC_, 0);
-    for (int i = 0; i < 3; i++) SYS(__NR_dup3, null, i, 0);
-    if (!(config.flags & MON_KEEP_STDIN)) close_input();
-  } else add_client(plan.front, streams, 1);
+  if (!(config.flags & MON_DETACHED)) add_client(plan.front, streams, 1, config.attach);
+  else if (let_go(), !(config.flags & MON_KEEP_STDIN)) close_input();
   long r = write_all(config.release, "g", 1);
   if (r < 0) stop(NONE, (int)-r);
   SYS(__NR_close, config.release);
@@ -436,8 +436,8 @@ __attribute__((noreturn)) static void monitor(const struct monitor *given) {
         SYS(__NR_pidfd_send_signal, config.pidfd, info[0], 0, 0);
     EACH_CLIENT(c) {
       const int *w = w_client[c - clients];
-      for (int k = 0; k < 2; k++) if (fired(w[2 + k])) flush_client(c, k);
-      if (fired(w[1])) read_client(c);
+      for (int k = 0; k < 2; k++) if (c->used && fired(w[2 + k])) flush_client(c, k);
+      if (c->used && fired(w[1])) read_client(c);
       if (c->used && fired(w[0])) read_control(c);
     }
     if (fired(w_ready)) began();

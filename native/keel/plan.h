@@ -57,7 +57,7 @@ struct monitor {
   i32 in, out[2];                /* our ends of the container's pipes; with a terminal, `in` and `out[0]` are the pty's master */
   i32 release, ready;            /* write one byte to release; ready reads end-of-file once the program runs */
   i32 listener;                  /* unix socket on which clients ask to be attached, or -1 */
-  u32 flags, attach;             /* MON_*; bit 0..2: which of the front's streams are attached */
+  u32 flags, attach;             /* MON_*; bit 0..2: which of the front's streams are attached, 3: it leaves when a reader does */
   const char *log;               /* path of the log file, or null */
   u64 log_max;                   /* bytes before it rotates */
   u32 log_files, detach_length;  /* how many files are kept, the current one included */

@@ -1,5 +1,7 @@
 import * as C from "../linux/constants.ts";
 import { Block, Plan } from "../plan/index.ts";
+import type { AttachedStreams } from "./launch.ts";
+import { attachMask } from "./monitor-steps.ts";
 
 export interface AttachLaunch {
   /** What messages call the container: its name. */
@@ -7,7 +9,7 @@ export interface AttachLaunch {
   /** Path of its attach socket. */
   readonly socket: string;
   /** Which of keel's own streams become the container's. */
-  readonly attach: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
+  readonly attach: AttachedStreams;
   /** Signals of the caller's terminal are passed on. */
   readonly sigProxy: boolean;
 }
@@ -32,7 +34,7 @@ export function compileAttach({ name, socket: path, attach, sigProxy }: AttachLa
   outer.call("connect", [socket, address, 2 + file.length + 1], { what, why: path });
   outer.call("chdir", ["/"], { what, why: "no directory is kept busy" });
   outer.call("close", [directory], { what, why: "done with it" });
-  const mask = new Block(8, "u32").u32(0, (attach.stdin ? 1 : 0) | (attach.stdout ? 2 : 0) | (attach.stderr ? 4 : 0));
+  const mask = new Block(8, "u32").u32(0, attachMask(attach));
   const vector = new Block(16, "struct iovec").pointer(0, mask).u64(8, 4);
   const control = new Block(32, "struct cmsghdr").u64(0, 28).u32(8, C.SOL_SOCKET).u32(12, C.SCM_RIGHTS).u32(16, 0).u32(20, 1).u32(24, 2);
   const header = new Block(56, "struct msghdr").pointer(16, vector).u64(24, 1).pointer(32, control).u64(40, 32);

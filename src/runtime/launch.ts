@@ -61,11 +61,19 @@ export interface HealthPlan {
 }
 
 /** What the monitor does while the container runs (src: native/keel/monitor.c). */
+export interface AttachedStreams {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** Leave when nobody reads the output any more (`| head`), as a program that is written to a pipe ends by SIGPIPE; the container goes on. */
+  readonly leaves: boolean;
+}
+
 export interface MonitorPlan {
   /** Nobody waits: the container's streams belong to the log alone. */
   readonly detached: boolean;
   /** Which of the caller's streams are connected. */
-  readonly attach: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean };
+  readonly attach: AttachedStreams;
   /** Keep the container's stdin open although nobody is attached to it. */
   readonly openStdin: boolean;
   /** Close the container's stdin when the first client's ends. */

@@ -2,7 +2,7 @@ import { Block, stringArray } from "../plan/index.ts";
 import type { Call } from "../plan/index.ts";
 import * as C from "../linux/constants.ts";
 import type { Context, Fd } from "./context.ts";
-import type { HealthPlan, MonitorPlan } from "./launch.ts";
+import type { AttachedStreams, HealthPlan, MonitorPlan } from "./launch.ts";
 
 const TTY = 1;
 const STDIN_ONCE = 2;
@@ -20,6 +20,11 @@ export interface MonitorFds {
   readonly stdout: Fd | undefined;
   readonly stderr: Fd | undefined;
   readonly terminal: boolean;
+}
+
+/** As the monitor takes it, in its own structure and from clients (native/keel/monitor.c). */
+export function attachMask({ stdin, stdout, stderr, leaves }: AttachedStreams): number {
+  return (stdin ? 1 : 0) | (stdout ? 2 : 0) | (stderr ? 4 : 0) | (leaves ? 8 : 0);
 }
 
 function healthBlock(health: HealthPlan): Block {
@@ -62,7 +67,7 @@ export function handOver(context: Pick<Context, "outer" | "where">, monitor: Mon
     | (monitor.detached ? DETACHED : 0) | (monitor.openStdin ? KEEP_STDIN : 0);
   const block = new Block(112, "struct monitor")
     .u32(8, NONE).u32(12, NONE).u32(16, NONE).u32(28, NONE)
-    .u32(32, flags).u32(36, (attach.stdin ? 1 : 0) | (attach.stdout ? 2 : 0) | (attach.stderr ? 4 : 0))
+    .u32(32, flags).u32(36, attachMask(attach))
     .u64(48, monitor.log?.maxBytes ?? 0).u32(56, monitor.log?.maxFiles ?? 1).u32(60, monitor.detachKeys.length);
   if (monitor.log) block.pointer(40, monitor.log.path);
   if (monitor.detachKeys.length > 0) block.pointer(64, monitor.detachKeys);

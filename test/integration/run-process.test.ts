@@ -76,6 +76,18 @@ describe("streams", () => {
     expect([exitCode, stdout]).toEqual([0, "y\n"]);
   });
 
+  test("when nobody reads any more, who waits for an endless program ends as by SIGPIPE; the container goes on", async () => {
+    const line = (command: string): string[] => ["bash", "-c", `"$0" ${command} | head -1; echo "\${PIPESTATUS[0]}"`, join(import.meta.dirname, "../../dist/sampan"), rootfs];
+    for (const tty of ["", "-t"]) {
+      const { stdout } = await run(line(`run --rm ${tty} --name endless --network none --rootfs "$1" yes`), { env: sandbox.env, timeoutMs: 15_000 });
+      expect(stdout.replaceAll("\r", "")).toBe("y\n141\n");
+      expect((await sandbox.ok(["ps", "--filter", "name=endless", "--format", "{{.Names}} {{.State}}"])).trim()).toBe("endless running");
+      expect((await run(line("attach --no-stdin endless"), { env: sandbox.env, timeoutMs: 15_000 })).stdout.replaceAll("\r", "")).toBe("y\n141\n");
+      expect((await run(line("exec -u 5 endless yes"), { env: sandbox.env, timeoutMs: 15_000 })).stdout).toBe("y\n141\n");
+      await sandbox.ok(["rm", "-f", "endless"]);
+    }
+  });
+
   test("-a stdout leaves stderr out", async () => {
     const result = await inside(["sh", "-c", "echo out; echo err >&2"], ["-a", "stdout"]);
     expect([result.stdout, result.stderr]).toEqual(["out\n", ""]);

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { compileAttach } from "../../src/runtime/attach.ts";
+import type { AttachedStreams } from "../../src/runtime/index.ts";
 import { openPty } from "../support/pty.ts";
 import { encodePlan } from "../../src/plan/index.ts";
 import { hostArch } from "../../src/linux/arch.ts";
@@ -62,7 +63,7 @@ describe.each(builds)("the monitor of keel %s", (build, keel) => {
 
   describe("input", () => {
     test("goes in, and ends where the person's does", async () => {
-      const options = { attach: { stdin: true, stdout: true, stderr: true }, openStdin: true, stdinOnce: true };
+      const options = { attach: { stdin: true, stdout: true, stderr: true, leaves: false }, openStdin: true, stdinOnce: true };
       const { code, stdout } = await bench.run(monitored({ script: "cat; echo after", ...options }), "typed\n".repeat(5000));
       expect([code, stdout]).toEqual([0, `${"typed\n".repeat(5000)}after\n`]);
     });
@@ -72,7 +73,7 @@ describe.each(builds)("the monitor of keel %s", (build, keel) => {
     });
 
     test("of a program that does not read is no failure", async () => {
-      const options = { attach: { stdin: true, stdout: true, stderr: true }, openStdin: true, stdinOnce: true };
+      const options = { attach: { stdin: true, stdout: true, stderr: true, leaves: false }, openStdin: true, stdinOnce: true };
       expect(await bench.run(monitored({ script: "exec 0<&-; sleep 0.1; exit 5", ...options }), "x".repeat(200_000))).toMatchObject({ code: 5 });
     });
   });
@@ -196,7 +197,7 @@ describe.each(builds)("the monitor of keel %s", (build, keel) => {
       const options = `log_path=${bench.path("sanitizer")}:exitcode=99:detect_leaks=0`;
       return openPty(["sh", "-c", `exec "$0" 3<"$1" 4<>"$2"`, keel, bench.path(name), bench.path(`${name}.report`)], { env: { ASAN_OPTIONS: options, UBSAN_OPTIONS: options }, rows: 33, cols: 101 });
     };
-    const terminal = { terminal: true, attach: { stdin: true, stdout: true, stderr: true }, openStdin: true, stdinOnce: true };
+    const terminal = { terminal: true, attach: { stdin: true, stdout: true, stderr: true, leaves: false }, openStdin: true, stdinOnce: true };
 
     test("has the size of the person's, follows it, and passes keys as they are", async () => {
       await using pty = await onTerminal(monitored({ script: "stty size; trap 'stty size' WINCH; echo ready; while :; do read line && echo \"got $line\"; [ \"$line\" = end ] && exit 6; done", ...terminal }), "plan");
@@ -224,7 +225,7 @@ describe.each(builds)("the monitor of keel %s", (build, keel) => {
       expect(await pty.modes()).toEqual({ raw: false, echo: true });
       expect(existsSync(bench.path("status"))).toBe(false);
       // Whoever comes back finds it where it was.
-      await using again = await onTerminal(compileAttach({ name: "x", socket: bench.path("attach"), attach: { stdin: true, stdout: true, stderr: true }, sigProxy: true }), "attach-plan");
+      await using again = await onTerminal(compileAttach({ name: "x", socket: bench.path("attach"), attach: { stdin: true, stdout: true, stderr: true, leaves: false }, sigProxy: true }), "attach-plan");
       again.send("c\r");
       expect((await again.exited).exitCode).toBe(0);
       expect(readFileSync(bench.path("read"), "latin1")).toBe("a\u0010bc\n");
@@ -241,13 +242,13 @@ describe.each(builds)("the monitor of keel %s", (build, keel) => {
   });
 
   describe("those who attach", () => {
-    const attachPlan = (streams: { stdin: boolean; stdout: boolean; stderr: boolean }): ReturnType<typeof compileAttach> => compileAttach({ name: "x", socket: bench.path("attach"), attach: streams, sigProxy: true });
+    const attachPlan = (streams: AttachedStreams): ReturnType<typeof compileAttach> => compileAttach({ name: "x", socket: bench.path("attach"), attach: streams, sigProxy: true });
 
     test("see what comes from then on, type to it, and hear how it ended", async () => {
       const run = bench.start(monitored({ script: "read line; echo \"heard $line\"; sleep 0.1; exit 9", detached: true, openStdin: true, socket: bench.path("attach"), ...log() }));
       expect(await run.exited).toBe(0);
-      const one = bench.start(attachPlan({ stdin: true, stdout: true, stderr: true }));
-      const two = bench.start(attachPlan({ stdin: false, stdout: true, stderr: false }));
+      const one = bench.start(attachPlan({ stdin: true, stdout: true, stderr: true, leaves: false }));
+      const two = bench.start(attachPlan({ stdin: false, stdout: true, stderr: false, leaves: false }));
       await new Promise((resolve) => setTimeout(resolve, 100));
       one.type("me\n");
       expect([await one.exited, one.output.stdout]).toEqual([9, "heard me\n"]);
@@ -259,7 +260,7 @@ describe.each(builds)("the monitor of keel %s", (build, keel) => {
       const script = `while [ ! -e ${bench.path("go")} ]; do sleep 0.02; done; i=0; while [ $i -lt 20000 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done`;
       const run = bench.start(monitored({ script, detached: true, socket: bench.path("attach"), status: { path: bench.path("status"), durable: false } }));
       await run.exited;
-      const slow = bench.start(attachPlan({ stdin: false, stdout: true, stderr: true }));
+      const slow = bench.start(attachPlan({ stdin: false, stdout: true, stderr: true, leaves: false }));
       slow.child.stdout?.pause();
       await new Promise((resolve) => setTimeout(resolve, 100));
       writeFileSync(bench.path("go"), "");
@@ -274,7 +275,7 @@ describe.each(builds)("the monitor of keel %s", (build, keel) => {
       await run.exited;
       const clients = [];
       for (let i = 0; i < 9; i++) {
-        clients.push(bench.start(attachPlan({ stdin: false, stdout: true, stderr: false })));
+        clients.push(bench.start(attachPlan({ stdin: false, stdout: true, stderr: false, leaves: false })));
         await new Promise((resolve) => setTimeout(resolve, 30));
       }
       expect(await clients[8]?.exited).toBe(125);

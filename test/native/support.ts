@@ -155,7 +155,7 @@ export function monitored({ script, terminal = false, ...options }: MonitoredOpt
   const plan = new Plan({ fork: true });
   const { outer, inner } = plan;
   const monitor: MonitorPlan = {
-    detached: false, attach: { stdin: false, stdout: true, stderr: true }, openStdin: false, stdinOnce: false, detachKeys: new Uint8Array(0), finalize: [], environment: [], ...options,
+    detached: false, attach: { stdin: false, stdout: true, stderr: true, leaves: false }, openStdin: false, stdinOnce: false, detachKeys: new Uint8Array(0), finalize: [], environment: [], ...options,
   };
   const release = addPipe(outer, "release");
   const ready = addPipe(outer, "ready");

@@ -7,7 +7,7 @@ import { compile } from "../../src/runtime/index.ts";
 export const exampleHost: HostFacts = { arch: "x64", kernel: [6, 18], cgroupMounts: [{ version: 2, name: "unified", option: "" }], lastCapability: 40 };
 
 export const exampleMonitor: MonitorPlan = {
-  detached: false, attach: { stdin: false, stdout: true, stderr: true }, openStdin: false, stdinOnce: false, socket: "/run/sampan/containers/c/attach",
+  detached: false, attach: { stdin: false, stdout: true, stderr: true, leaves: false }, openStdin: false, stdinOnce: false, socket: "/run/sampan/containers/c/attach",
   log: { path: "/var/lib/sampan/containers/c/log", maxBytes: 10_000_000, maxFiles: 3 }, detachKeys: new Uint8Array(0),
   status: { path: "/run/sampan/containers/c/status", durable: true }, finalize: ["/usr/bin/sampan", "system", "finish", "c"], environment: ["PATH=/bin"],
 };

@@ -13,7 +13,7 @@ import { parseDetachKeys } from "./detach-keys.ts";
 import { processOf } from "./liveness.ts";
 import { nowNs } from "./record.ts";
 import { forwardSignals } from "./signals.ts";
-import { connectStreams, stdioOf } from "./streams.ts";
+import { attachedTo, connectStreams, stdioOf } from "./streams.ts";
 
 const DEFAULT_DETACH_KEYS = "ctrl-p,ctrl-q";
 
@@ -32,7 +32,7 @@ export async function attachToContainer(context: EngineContext, name: string, op
   const paths = containerPaths(context.paths, record.id);
   const plan = compileAttach({
     name: record.name, socket: paths.attachSocket, sigProxy: options.sigProxy,
-    attach: { stdin: stdin !== undefined, stdout: streams.stdout !== undefined, stderr: streams.stderr !== undefined },
+    attach: attachedTo(streams, stdin !== undefined),
   });
   const running = await startPlan(plan, {
     keel: context.keel, directory: paths.run, stdio: stdioOf({ ...streams, stdin }),
@@ -48,7 +48,7 @@ export async function attachToContainer(context: EngineContext, name: string, op
   const failure = planFailure(plan, report);
   if (failure && (failure.code === "ENOENT" || failure.code === "ECONNREFUSED")) throw stopped();
   if (failure) throw failure;
-  if (report.state === "detached") return { exitCode: 0, signal: 0, detached: true };
+  if (report.state === "detached") return { exitCode: report.status, signal: 0, detached: true };
   if (report.state !== "exited") throw new SampanError("unavailable", `Cannot stay attached to container "${record.name}": its monitor closed the connection`, { hint: "It may have all the clients that it can serve", exitCode: 1 });
   return { exitCode: report.status, signal: report.signal, detached: false };
 }

@@ -19,7 +19,7 @@ import { cgroupPathsOf } from "./groups.ts";
 import { livenessOf } from "./liveness.ts";
 import { nowNs } from "./record.ts";
 import { forwardSignals } from "./signals.ts";
-import { connectStreams, stdioOf } from "./streams.ts";
+import { attachedTo, connectStreams, stdioOf } from "./streams.ts";
 import { killChildOnAbort, throwIfCancelled } from "./abort.ts";
 
 const DEFAULT_DETACH_KEYS = new Uint8Array([16, 17]); // ctrl-p, ctrl-q
@@ -81,7 +81,7 @@ async function runExec(context: EngineContext, record: ContainerRecord, request:
   if (lives) {
     const [child, monitor] = [processAt(report.childPid), processAt(report.monitorPid)];
     execs.started(id, { pid: report.childPid, pidStartTime: child?.startTime ?? null, monitorPid: report.monitorPid, monitorStartTime: monitor?.startTime ?? null });
-    return { exitCode: 0, signal: 0, detached: !request.detach };
+    return { exitCode: report.status, signal: 0, detached: !request.detach };
   }
   context.store.transaction(() => {
     tell("exec_die", { exitCode: String(failure?.exitCode ?? report.status) });
@@ -129,7 +129,7 @@ async function monitorPlan(request: ExecRequest, options: ExecOptions, streams: 
   const keys = options.detachKeys === undefined ? DEFAULT_DETACH_KEYS : (await import("./detach-keys.ts")).parseDetachKeys(options.detachKeys);
   return {
     detached: request.detach,
-    attach: { stdin: streams.stdin !== undefined && request.interactive, stdout: streams.stdout !== undefined, stderr: streams.stderr !== undefined },
+    attach: attachedTo(streams, request.interactive),
     openStdin: false, stdinOnce: true, detachKeys: request.tty ? keys : new Uint8Array(0), finalize: [], environment: [],
   };
 }

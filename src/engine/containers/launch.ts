@@ -51,7 +51,7 @@ export async function launch(context: EngineContext, record: ContainerRecord, st
       await run.endedAlready();
       return { started, exitCode: 0, signal: 0, oomKilled: false, detached: false };
     }
-    if (report.state === "detached") return { started, exitCode: 0, signal: 0, oomKilled: false, detached: true };
+    if (report.state === "detached") return { started, exitCode: report.status, signal: 0, oomKilled: false, detached: true };
     if (report.state === "exited") {
       const { oomKilled } = await run.end({ exitCode: report.status, signal: report.signal, finishedMs: Number(report.exitNs / 1_000_000n), error: "", failedStart: false });
       throwIfCancelled(options.signal);

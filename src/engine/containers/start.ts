@@ -17,7 +17,7 @@ import { capabilitiesOf, securityOptions } from "../spec/security.ts";
 import { runtimeConfig } from "../spec/runtime-config.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import type { Streams } from "../api.ts";
-import { connectStreams, stdioOf } from "./streams.ts";
+import { attachedTo, connectStreams, stdioOf } from "./streams.ts";
 
 export interface StartOptions {
   /** Nobody stays: keel's front ends when the program runs. */
@@ -84,11 +84,11 @@ function makeDirectory(path: string, mode: number): void {
 
 function monitorPlan(context: EngineContext, stored: StoredConfig, paths: ContainerPaths, options: StartOptions): MonitorPlan {
   const { request } = stored;
-  const { stdin, stdout, stderr } = options.streams;
+  const { stdin } = options.streams;
   const { log } = logSettings(stored);
   return {
     detached: options.detached,
-    attach: { stdin: stdin !== undefined && request.interactive, stdout: stdout !== undefined, stderr: stderr !== undefined },
+    attach: attachedTo(options.streams, request.interactive),
     openStdin: request.interactive,
     stdinOnce: request.interactive && stdin !== undefined,
     socket: paths.attachSocket,

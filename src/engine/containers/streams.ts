@@ -1,4 +1,5 @@
 import type { Running } from "../../plan/index.ts";
+import type { AttachedStreams } from "../../runtime/index.ts";
 import type { OutputTaker, Streams } from "../api.ts";
 
 type Stdio = number | "ignore" | "pipe";
@@ -11,6 +12,17 @@ export function stdioOf({ stdin, stdout, stderr }: Streams): [Stdio, Stdio, Stdi
 function stdioFor(stream: number | object | undefined): Stdio {
   if (stream === undefined) return "ignore";
   return typeof stream === "number" ? stream : "pipe";
+}
+
+/**
+ * Which of them the container is connected to. Descriptors of the caller's own are used as by any program in a pipeline: who
+ * cannot write any more ends. Output that somebody takes by a function is nobody's reason to leave.
+ */
+export function attachedTo({ stdin, stdout, stderr }: Streams, input: boolean): AttachedStreams {
+  return {
+    stdin: input && stdin !== undefined, stdout: stdout !== undefined, stderr: stderr !== undefined,
+    leaves: typeof stdout === "number" || typeof stderr === "number",
+  };
 }
 
 /** Connects what is no descriptor, once keel runs. */

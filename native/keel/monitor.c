@@ -200,7 +200,7 @@ static void flush_client(struct client *c, int stream) {
     long n = c->socket[stream] ? SYS(__NR_sendto, c->out[stream], bytes, q->end - q->start, 0x4040, 0, 0)
                                              : SYS(__NR_write, c->out[stream], bytes, q->end - q->start);
     if (n == -EAGAIN) return;
-    if (n <= 0) { if (c->leaves && !ended) drop_client(c, TELL_DETACHED | 141 << 4); c->out[stream] = -1; break; } /* no reader: SIGPIPE's way */
+    if (n <= 0) { if (n == -EPIPE && c->leaves && !ended) drop_client(c, TELL_DETACHED | 141 << 4); c->out[stream] = -1; break; } /* by SIGPIPE */
     q->start += (u32)n;
   }
   q->start = q->end = 0;

@@ -59,6 +59,7 @@ export async function startPlan(plan: Plan, options: RunOptions): Promise<Runnin
     throw new SampanError("unavailable", `Cannot start the executor "${options.keel}": ${messageOf(error)}`, {
       code: errnoOf(error),
       cause: error,
+      hint: errnoOf(error) === "EACCES" ? "Its file system may be mounted noexec: keep the store elsewhere, with --root DIR" : undefined,
     });
   } finally {
     closeSync(planFd);

@@ -41,6 +41,9 @@ describe("one sentence that names it", () => {
     [["-u", "nosuchuser"], "nosuchuser"],
     [["-u", "app:nosuchgroup"], "nosuchgroup"],
     [["--group-add", "nosuchgroup"], "nosuchgroup"],
+    [["--group-add", "-1"], 'group "-1"'],
+    [["--rootfs", ""], "--rootfs"],
+    [["--rootfs", "/proc"], "--rootfs /proc:rw"],
     [["-w", "relative"], "relative"],
     [["-w", "/etc/passwd"], "/etc/passwd"],
     [["-h", "a b"], "a b"],
@@ -148,4 +151,18 @@ test("not root: one sentence that says so", async () => {
   expect(result.stderr.split("\n").filter((line) => line.startsWith("sampan:"))).toHaveLength(1);
   expect(result.stderr).toContain("root");
   expect(existsSync("/tmp/nosuch-root") || existsSync("/tmp/nosuch-state")).toBe(false);
+});
+
+test("a disk without room for the state: one sentence, and a state that is whole or not there", async () => {
+  const place = join(sandbox.dir, "small");
+  mkdirSync(place);
+  // From too small for a page to just too small: whatever was begun, a run that has room succeeds after it.
+  const script = `for kb in 60 120 160 200 240 280; do
+      mount -t tmpfs -o size=\${kb}k tmpfs ${place} && "$0" $1; echo "rc=$?"
+      mount -o remount,size=4m ${place} && "$0" $1 && echo "whole"; umount ${place}
+    done`;
+  const { stdout, stderr } = await run(["unshare", "-m", "sh", "-c", script, SAMPAN, `--root ${place}/root run --rm --network none --rootfs ${rootfs} true`], { env: sandbox.env });
+  expect(stdout.match(/^whole$/gm)).toHaveLength(6);
+  expect(stdout).toContain("rc=125");
+  expect(stderr).not.toContain("damaged");
 });

@@ -120,6 +120,12 @@ describe("volumes", () => {
     expect(readdirSync(join(box.root, "volumes/full")).sort()).toEqual(["_data", "lock"]);
   });
 
+  test("one over a directory of a writable root is filled too", async () => {
+    const root = join(box.dir, "writable-root");
+    await runOk(["cp", "-a", rootfs, root]);
+    expect(await box.ok(["run", "--rm", "--network", "none", "--rootfs", `${root}:rw`, "-v", "filled:/data", "cat", "/data/file"])).toBe("of the image");
+  });
+
   test("nothing is copied with nocopy, into a volume with content, or again after it was emptied", async () => {
     expect((await sh(["-v", "n1:/data:nocopy"], "ls -A /data")).stdout).toBe("");
     expect((await sh(["--mount", "type=volume,source=n2,target=/data,volume-nocopy"], "ls -A /data")).stdout).toBe("");

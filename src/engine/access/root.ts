@@ -121,6 +121,7 @@ function mountStopped({ line }: Part, context: EngineContext, stored: StoredConf
   line.call("unshare", [C.CLONE_NEWNS], { what, why: "nobody else sees what is mounted here" });
   line.call("mount", [null, "/", null, C.MS_REC | C.MS_PRIVATE, null], { what, why: "and nothing gets out" });
   const { image } = stored;
+  mkdirSync(paths.directory, { recursive: true, mode: 0o700 }); // before its first start there may be none yet
   const place = line.call("openat", [C.AT_FDCWD, paths.directory, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what, why: "a directory to mount over" });
   let root: Call;
   let attached = false;

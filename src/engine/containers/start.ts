@@ -149,7 +149,9 @@ export async function compileStart(context: EngineContext, stored: StoredConfig,
   const network = networkForStart(context, stored, options.network, make);
   if (make) makeFiles(paths, stored, network);
   const { image } = stored;
-  const layers = image.writableRoot === undefined ? [paths.upper, ...image.lowers] : [image.writableRoot];
+  // A rehearsal's container has no layer yet, and whoever rehearses may not look where it would be.
+  const own = make ? [paths.upper] : [];
+  const layers = image.writableRoot === undefined ? [...own, ...image.lowers] : [image.writableRoot];
   const config = runtimeConfig({
     stored, paths, layers, callerEnv: options.callerEnv, hasCgroup: cgroup !== undefined,
     shared: await sharedNamespaces(context, stored),
@@ -211,6 +213,7 @@ export function startFailure(stored: StoredConfig, plan: Plan, report: Report): 
     code: failure.code, exitCode, cause: failure,
     hint: isProgram && exitCode === 127 ? `Does "${stored.image.reference}" have this program? Look with: sampan run --rm ${stored.request.rootfs ? "--rootfs " : ""}${stored.image.reference} ls /bin`
       : failure.call?.name === "move_mount" && failure.code === "EINVAL" ? "A directory cannot be mounted on a file, nor a file on a directory."
+      : failure.call?.stage === "root filesystem" && failure.code === "EINVAL" && stored.request.rootfs ? `The filesystem of "${stored.request.rootfs.path}" may be one that no overlay can lie on. Run on the directory itself, which changes it: --rootfs ${stored.request.rootfs.path}:rw`
       : option !== undefined ? `The kernel refused this value: change ${option}` : undefined,
   });
 }

@@ -70,13 +70,13 @@ function parseGroup(text: string): GroupEntry[] {
 }
 
 /** A number as a person may write an id; undefined if it is a name. Throws on what is neither. */
-function parseId(text: string, whole: string): number | undefined {
+function parseId(text: string, whole: string, kind: "user" | "group" = "user"): number | undefined {
   if (/^\d+$/.test(text)) {
     const id = Number(text);
-    if (id > MAX_ID) throw new SampanError("invalid", `Cannot use user "${whole}": ids go from 0 to ${MAX_ID}`, { exitCode: 125 });
+    if (id > MAX_ID) throw new SampanError("invalid", `Cannot use ${kind} "${whole}": ids go from 0 to ${MAX_ID}`, { exitCode: 125 });
     return id;
   }
-  if (/^[+-]/.test(text) || /^0x/i.test(text)) throw new SampanError("invalid", `Cannot use user "${whole}": "${text}" is neither a name nor a number from 0 to ${MAX_ID}`, { exitCode: 125 });
+  if (/^[+-]/.test(text) || /^0x/i.test(text)) throw new SampanError("invalid", `Cannot use ${kind} "${whole}": "${text}" is neither a name nor a number from 0 to ${MAX_ID}`, { exitCode: 125 });
   return undefined;
 }
 
@@ -118,7 +118,7 @@ export function resolveUser(question: UserQuestion): ResolvedUser {
   const uid = wantedUid ?? entry?.uid ?? 0;
   let gid = wantedGid ?? entry?.gid ?? 0;
   const additional = new Set<number>();
-  const namedGroups = question.groupAdd.filter((group) => parseId(group, group) === undefined);
+  const namedGroups = question.groupAdd.filter((group) => parseId(group, group, "group") === undefined);
   const needsGroups = (groupPart !== undefined && wantedGid === undefined) || (groupPart === undefined && entry !== undefined) || namedGroups.length > 0;
   const groups = needsGroups ? parseGroup(read("group", namedGroups.length > 0 || (groupPart !== undefined && wantedGid === undefined))) : [];
   if (groupPart !== undefined && wantedGid === undefined) {
@@ -129,7 +129,7 @@ export function resolveUser(question: UserQuestion): ResolvedUser {
   if (groupPart === undefined && entry)
     for (const group of groups) if (group.members.includes(entry.name)) additional.add(group.gid);
   for (const wanted of question.groupAdd) {
-    const number = parseId(wanted, wanted) ?? groups.find(({ name }) => name === wanted)?.gid;
+    const number = parseId(wanted, wanted, "group") ?? groups.find(({ name }) => name === wanted)?.gid;
     if (number === undefined) throw new SampanError("invalid", `Unable to find group ${wanted}`, { exitCode: 125 });
     additional.add(number);
   }

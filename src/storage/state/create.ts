@@ -28,8 +28,9 @@ export function createState(path: string): void {
       connection.exec(
         `BEGIN; PRAGMA application_id=${APPLICATION_ID}; ${STEPS.join("")} PRAGMA user_version=${SCHEMA_VERSION}; COMMIT`,
       );
+      // Closing would do the same, but says nothing of a disk that is full half-way: what is linked then is a damaged file.
+      connection.get("PRAGMA wal_checkpoint(TRUNCATE)");
     } finally {
-      // Alone on the file: this copies the WAL into it, with fsync, and removes the WAL.
       connection.close();
     }
     fs.linkSync(draft, path);

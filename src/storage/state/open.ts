@@ -1,4 +1,6 @@
 import { SampanError, errnoOf, messageOf } from "../../base/errors.ts";
+import { Errno, errnoText } from "../../linux/errno.ts";
+import type { ErrnoName } from "../../linux/errno.ts";
 import { createState } from "./create.ts";
 import { StateDatabase } from "./database.ts";
 import { APPLICATION_ID, SCHEMA_VERSION, STEPS } from "./schema.ts";
@@ -49,7 +51,8 @@ function cannotCreate(path: string, error: unknown): unknown {
   if (errno === "EACCES" || errno === "EPERM") {
     return new SampanError("denied", `Cannot open the state "${path}": permission denied`, { hint: "Run as root", code: errno, cause: error });
   }
-  return new SampanError("unavailable", `Cannot open the state "${path}": ${messageOf(error)}`, { code: errno, cause: error });
+  const reason = errno !== undefined && errno in Errno ? `${errnoText(Errno[errno as ErrnoName])} (${errno})` : messageOf(error); // as just looked up
+  return new SampanError("unavailable", `Cannot open the state "${path}": ${reason}`, { code: errno, cause: error });
 }
 
 function versionOf(connection: { get<Row>(sql: string): Row | undefined }): number {

@@ -84,6 +84,7 @@ function fill(line: CommandLine<CreationValues>, surroundings: Surroundings, pro
     if (request.image === "") problems.push("invalid reference format: the image name is empty");
   } else {
     request.rootfs = parseRootfs(flags.rootfs, surroundings.cwd);
+    if (/^(?::r[wo])?$/.test(flags.rootfs)) problems.push(`invalid argument ${JSON.stringify(flags.rootfs)} for "--rootfs" flag: the path is empty`);
     request.command = [...args];
   }
   fillProcess(request, line, surroundings, problems);

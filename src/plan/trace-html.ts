@@ -1,4 +1,4 @@
-import { SIDES } from "./explain-text.ts";
+import { SIDES, shortenId } from "./explain-text.ts";
 import type { Trace, TracedCall, TracedStage } from "./trace.ts";
 import { microseconds, summary } from "./trace-text.ts";
 
@@ -31,19 +31,20 @@ h2{font-size:13px;margin:18px 0 4px;display:flex;gap:10px;align-items:baseline}h
 .skipped{color:var(--dim);opacity:.75}
 `;
 
-function row({ call, state, startUs, us, result }: TracedCall, spanUs: number): string {
+function row({ call, state, startUs, us, result }: TracedCall, spanUs: number, shorten: (text: string) => string): string {
   const at = ((startUs / spanUs) * 100).toFixed(3);
   const width = ((us / spanUs) * 100).toFixed(3);
   const facts = [call.text, call.why, call.condition, call.tolerates.length > 0 ? `may fail with ${call.tolerates.join(", ")}` : undefined,
     state === "ran" ? `${microseconds(us)}, result ${result}` : state === "entered" ? "does not come back" : "skipped", call.manual];
+  const failed = state === "ran" && /^E[A-Z]/.test(result) ? ` = ${result}` : "";
   const bar = state === "skipped" ? "" : `<b class="${state === "entered" ? "entered" : call.waits ? "wait" : ""}" style="left:${at}%${state === "entered" ? "" : `;width:${width}%`}"></b>`;
-  return `<div class="row ${state}" title="${escape(facts.filter((fact) => fact !== undefined && fact !== "").join("\n"))}"><code>#${call.number} ${escape(call.text)}</code>`
+  return `<div class="row ${state}" title="${escape(facts.filter((fact) => fact !== undefined && fact !== "").join("\n"))}"><code>#${call.number} ${escape(shorten(call.text))}${failed}</code>`
     + `<time>${state === "ran" ? microseconds(us) : state === "entered" ? "→" : "skipped"}</time><div class="lane">${bar}</div></div>`;
 }
 
-function section({ side, stage, us, waitingUs, calls }: TracedStage, spanUs: number): string {
+function section({ side, stage, us, waitingUs, calls }: TracedStage, spanUs: number, shorten: (text: string) => string): string {
   const waiting = waitingUs > 0 ? `, ${microseconds(waitingUs)} waiting` : "";
-  return `<section class="${side}"><h2>${SIDES[side]}: ${escape(stage === "" ? "start" : stage)} <small>${microseconds(us)}${waiting}</small></h2>\n${calls.map((call) => row(call, spanUs)).join("\n")}\n</section>`;
+  return `<section class="${side}"><h2>${SIDES[side]}: ${escape(stage === "" ? "start" : stage)} <small>${microseconds(us)}${waiting}</small></h2>\n${calls.map((call) => row(call, spanUs, shorten)).join("\n")}\n</section>`;
 }
 
 /** A page of its own, without anything from elsewhere: each call as a bar on one time axis, both sides below each other. */
@@ -52,13 +53,15 @@ export function traceHtml(trace: Trace, title: string): string {
   // Waiting calls of the monitor's side may end long after the start is over; the axis ends with the program's execve.
   const spanUs = Math.max(1, trace.startToExecveUs === undefined ? Math.max(...all.map(({ startUs, us }) => startUs + us)) : trace.startToExecveUs * 1.02);
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => `<span style="left:${part * 100}%">${microseconds(part * spanUs)}</span>`).join("");
+  // The whole text, with the whole id, is in each row's tooltip.
+  const { id, shorten } = shortenId(all.map(({ call }) => call.text));
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escape(title)}</title><style>${STYLE}</style></head>
 <body><h1>${escape(title)}</h1>
-<p>${escape(summary(trace))}</p>
+<p>${escape(summary(trace))}${id === undefined ? "" : ` &lt;id&gt; is <code>${escape(id)}</code>.`}</p>
 <p class="key"><span><i style="background:var(--outer)"></i>outside, on the host</span><span><i style="background:var(--inner)"></i>inside, in the container's process</span><span><i style="background:var(--wait)"></i>waiting for the other side</span></p>
 <div class="axis"><span>call</span><span></span><div class="ticks">${ticks}</div></div>
-${trace.stages.map((stage) => section(stage, spanUs)).join("\n")}
+${trace.stages.map((stage) => section(stage, spanUs, shorten)).join("\n")}
 </body></html>
 `;
 }

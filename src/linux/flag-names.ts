@@ -29,7 +29,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   socketType: "SOCK_NONBLOCK 0o4000,SOCK_CLOEXEC 0o2000000",
   bpfAttach: "BPF_F_ALLOW_OVERRIDE 1,BPF_F_ALLOW_MULTI 2,BPF_F_REPLACE 4",
   monitor: "TTY 1,STDIN_ONCE 2,DURABLE 4,DETACHED 8,KEEP_STDIN 16",
-  streams: "stdin 1,stdout 2,stderr 4",
+  streams: "stdin 1,stdout 2,stderr 4,leaves 8",
   access: "X_OK 1,W_OK 2,R_OK 4",
 };
 

@@ -1,3 +1,5 @@
+import type { HealthcheckDetails } from "./api-container.ts";
+
 /** Images as the engine tells of them. */
 export interface ImageSummary {
   /** "sha256:…" of the image config. */
@@ -15,17 +17,30 @@ export interface ImageSummary {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** An image's defaults in the shape of a container's config, of which only the image's own fields have a meaning. */
 export interface ImageConfigDetails {
+  Hostname: string;
+  Domainname: string;
   User: string;
+  AttachStdin: boolean;
+  AttachStdout: boolean;
+  AttachStderr: boolean;
   ExposedPorts: Record<string, Record<string, never>> | undefined;
-  Env: string[];
+  Tty: boolean;
+  OpenStdin: boolean;
+  StdinOnce: boolean;
+  Env: string[] | null;
   Cmd: string[] | null;
-  Entrypoint: string[] | null;
-  Volumes: Record<string, Record<string, never>> | undefined;
+  Healthcheck: HealthcheckDetails | undefined;
+  ArgsEscaped: boolean | undefined;
+  Image: string;
+  Volumes: Record<string, Record<string, never>> | null;
   WorkingDir: string;
+  Entrypoint: string[] | null;
+  OnBuild: string[] | null;
   Labels: Record<string, string> | null;
   StopSignal: string | undefined;
-  Healthcheck: { Test?: string[]; Interval?: number; Timeout?: number; StartPeriod?: number; Retries?: number } | undefined;
+  StopTimeout: number | undefined;
   Shell: string[] | undefined;
 }
 
@@ -34,14 +49,20 @@ export interface ImageDetails {
   Id: string;
   RepoTags: string[];
   RepoDigests: string[];
+  /** Docker's, of images that it has built itself: always empty. */
+  Parent: string;
   Comment: string;
   Created: string;
+  /** Of the Docker that built it, where it says so. */
+  DockerVersion: string;
   Author: string;
   Config: ImageConfigDetails;
   Architecture: string;
   Variant: string | undefined;
   Os: string;
   Size: number;
+  /** As `Size`; the name that Docker had for it before version 25. */
+  VirtualSize: number;
   GraphDriver: { Name: string; Data: Record<string, string> };
   RootFS: { Type: "layers"; Layers: string[] };
   Metadata: { LastTagTime: string };

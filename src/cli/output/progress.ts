@@ -16,10 +16,12 @@ export interface ProgressPrinter {
 
 /** Redrawing more often than this only costs time. */
 const redrawMs = 50;
+/** A rate over less than this says nothing. */
+const rateAfterMs = 1000;
 
 /**
- * Docker's progress: on a terminal one line per layer, redrawn in place, with a bar where sizes are known; elsewhere each
- * change of status once, as a line of its own.
+ * Docker's progress: on a terminal one line per layer, redrawn in place, with a bar and the rate where sizes are known; elsewhere
+ * each change of status once, as a line of its own.
  */
 export function createProgressPrinter(screen: ProgressScreen, nowMs: () => number = Date.now): ProgressPrinter {
   return screen.isTerminal ? terminalPrinter(screen, nowMs) : plainPrinter(screen);
@@ -28,7 +30,9 @@ export function createProgressPrinter(screen: ProgressScreen, nowMs: () => numbe
 function plainPrinter(screen: ProgressScreen): ProgressPrinter {
   const last = new Map<string, string>();
   return {
-    update({ id = "", status }) {
+    update({ id = "", status, totalBytes }) {
+      // Steps that are measured are for a bar; here only what they lead to is told.
+      if (totalBytes !== undefined) return;
       if (last.get(id) === status && id !== "") return;
       last.set(id, status);
       screen.write(id === "" ? `${status}\n` : `${id}: ${status}\n`);
@@ -41,7 +45,21 @@ function terminalPrinter(screen: ProgressScreen, nowMs: () => number): ProgressP
   const order: string[] = [];
   const wanted = new Map<string, string>();
   const drawn = new Map<string, string>();
+  const begun = new Map<string, { status: string; atMs: number; bytes: number }>();
   let drawnAtMs = -Infinity;
+
+  /** "  3.4MB/s" since this step began, counting what it has moved itself and not what was there already. */
+  function rateOf({ id = "", status, currentBytes }: Progress): string {
+    if (currentBytes === undefined) return "";
+    const now = nowMs();
+    const start = begun.get(id);
+    if (start?.status !== status) {
+      begun.set(id, { status, atMs: now, bytes: currentBytes });
+      return "";
+    }
+    const elapsedMs = now - start.atMs;
+    return elapsedMs < rateAfterMs ? "" : `  ${humanSize(((currentBytes - start.bytes) * 1000) / elapsedMs)}/s`;
+  }
 
   function draw(): void {
     let text = "";
@@ -69,7 +87,7 @@ function terminalPrinter(screen: ProgressScreen, nowMs: () => number): ProgressP
         drawn.clear();
         return;
       }
-      const line = fit(`${id}: ${status}${bar(progress, screen.columns - id.length - status.length - 2)}`, screen.columns);
+      const line = fit(`${id}: ${status}${bar(progress, rateOf(progress), screen.columns - id.length - status.length - 2)}`, screen.columns);
       const isNew = !wanted.has(id);
       wanted.set(id, line);
       if (isNew) {
@@ -86,11 +104,11 @@ function fit(line: string, columns: number): string {
   return columns > 0 && line.length > columns ? line.slice(0, columns) : line;
 }
 
-/** " [=====>    ]  12.3MB/45MB" in the room that there is. */
-function bar({ currentBytes, totalBytes }: Progress, room: number): string {
+/** " [=====>    ]  12.3MB/45MB  3.4MB/s" in the room that there is. */
+function bar({ currentBytes, totalBytes }: Progress, rate: string, room: number): string {
   if (currentBytes === undefined) return "";
-  if (totalBytes === undefined || totalBytes <= 0) return `  ${humanSize(currentBytes)}`;
-  const numbers = `${humanSize(Math.min(currentBytes, totalBytes))}/${humanSize(totalBytes)}`;
+  if (totalBytes === undefined || totalBytes <= 0) return `  ${humanSize(currentBytes)}${rate}`;
+  const numbers = `${humanSize(Math.min(currentBytes, totalBytes))}/${humanSize(totalBytes)}${rate}`;
   const width = Math.min(50, room - numbers.length - 5);
   if (width < 10) return `  ${numbers}`;
   const filled = Math.min(width, Math.floor((currentBytes / totalBytes) * width));

@@ -86,7 +86,6 @@ export class LayerPlanner implements TarHandler {
 
   data(chunk: Uint8Array, offset: number): void {
     if (this.#file === undefined) return;
-    this.#bytes += chunk.length;
     this.#fileReached = offset + chunk.length;
     this.#push({ op: "write", data: chunk, offset });
   }
@@ -95,6 +94,7 @@ export class LayerPlanner implements TarHandler {
     const file = this.#file;
     if (file === undefined) return;
     this.#file = undefined;
+    this.#bytes += file.size;
     if (this.#fileReached < file.size) this.#push({ op: "truncate", size: file.size });
     // chown(2) and write(2) take setuid bits and capabilities away, so they come before those.
     if (file.uid !== 0 || file.gid !== 0) this.#push({ op: "fchown", uid: file.uid, gid: file.gid });
@@ -193,6 +193,7 @@ export class LayerPlanner implements TarHandler {
         return this.#makeFile(directory, name, entry);
       case "symlink":
         if (entry.linkname === "" || entry.linkname.length > PATH_BYTES_MAX) throw layerError(entry.name, "its target is empty or too long");
+        this.#bytes += entry.linkname.length;
         this.#put(directory, name, { kind: "symlink", target: entry.linkname });
         this.#push({ op: "symlink", name, target: entry.linkname });
         return this.#dress(name, entry);

@@ -5,7 +5,7 @@ export interface LayerSummary {
   /** Members of the archive. */
   readonly entries: number;
   readonly files: number;
-  /** Bytes of file content that were written. */
+  /** Of regular files with their holes, and of symbolic links: what `du --apparent-size` says but for directories, and Docker's SIZE. */
   readonly bytes: number;
   /** Directories that the layer does not describe, parents first; "" is the root. They take after the layers below. */
   readonly implicit: readonly ByteString[];

@@ -43,7 +43,7 @@ export function imageView({ truncate, nowMs, digests }: { readonly truncate: boo
   return {
     titles: {
       ID: "IMAGE ID", Repository: "REPOSITORY", Tag: "TAG", Digest: "DIGEST", CreatedSince: "CREATED", CreatedAt: "CREATED AT", Size: "SIZE", Containers: "CONTAINERS",
-      SharedSize: "SHARED SIZE", UniqueSize: "UNIQUE SIZE", Labels: "LABELS",
+      SharedSize: "SHARED SIZE", UniqueSize: "UNIQUE SIZE", VirtualSize: "SIZE", Labels: "LABELS",
     },
     table: digests ? imageTableWithDigests : imageTable,
     quiet: "ID",
@@ -59,6 +59,7 @@ export function imageView({ truncate, nowMs, digests }: { readonly truncate: boo
       Containers: () => (image.containers === -1 ? "N/A" : String(image.containers)),
       SharedSize: () => (image.sharedBytes === -1 ? "N/A" : humanSize(image.sharedBytes)),
       UniqueSize: () => (image.sharedBytes === -1 ? "N/A" : humanSize(image.sizeBytes - image.sharedBytes)),
+      VirtualSize: () => humanSize(image.sizeBytes),
       Labels: () => formatLabels(image.labels),
     }),
   };

@@ -133,6 +133,11 @@ describe("the unpacked tree is umoci's, byte for byte", () => {
       expect(image.RepoDigests).toContain(`${registry.host}/multi/arch@${index.digest}`);
     }
     expect(await filesOf(sandbox, name)).toEqual(await unpackedByUmoci(layout, "amd64"));
+    // Run without a word about it, a foreign image is told.
+    await sandbox.ok(["pull", "-q", "--platform", "linux/arm64", name]);
+    const told = async (...options: string[]): Promise<string> => (await sandbox.sampan(["create", ...options, name, "true"])).stderr;
+    expect(await told()).toStartWith("WARNING: The requested image's platform (linux/arm64) does not match the detected host platform (linux/amd64)");
+    expect(await told("--platform", "linux/arm64")).toBe("");
     const refused = await sandbox.sampan(["pull", "--platform", "linux/s390x", name]);
     expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringMatching(/no matching manifest for linux\/s390x.*offered: linux\/amd64, linux\/arm64, linux\/arm\/v7/) as string]);
     const single = await sandbox.sampan(["pull", "--platform", "linux/arm64", `${registry.host}/multi/arch:amd64`]);

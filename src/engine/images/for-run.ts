@@ -3,7 +3,7 @@ import { SampanError } from "../../base/errors.ts";
 import { digestHex } from "../../oci/digest.ts";
 import { parseImageConfig, type ExecutionConfig, type ImageHealthcheck } from "../../oci/image-config.ts";
 import { defined } from "../../oci/json.ts";
-import { formatPlatform, normalizePlatform, parsePlatform, runsOn } from "../../oci/platform.ts";
+import { formatPlatform, hostPlatform, normalizePlatform, parsePlatform, runsOn } from "../../oci/platform.ts";
 import { familiarReference, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import type { ImageRecord } from "../../storage/state/index.ts";
 import type { WithProgress } from "../api.ts";
@@ -16,9 +16,12 @@ import { lookUpImage } from "./find.ts";
 /** The image that a request names; pulled first where `--pull` says so. */
 export async function imageForRun(context: EngineContext, request: RunRequest, options: WithProgress = {}): Promise<RunnableImage> {
   const found = findForRun(context, request);
-  if (found !== undefined && request.pull !== "always") return runnableImage(context, found, request.image);
-  if (request.pull === "never") throw missing(context, request);
-  return runnableImage(context, await pullForRun(context, request, found, options), request.image);
+  if (found === undefined && request.pull === "never") throw missing(context, request);
+  const image = found !== undefined && request.pull !== "always" ? found : await pullForRun(context, request, found, options);
+  const host = formatPlatform(hostPlatform());
+  if (request.platform === undefined && image.platform !== host && !isFor(image, host))
+    options.onProgress?.({ status: `WARNING: The requested image's platform (${image.platform}) does not match the detected host platform (${host}) and no specific platform was requested` });
+  return runnableImage(context, image, request.image);
 }
 
 /** What is there under the name, if it is for the platform that was asked for. */
@@ -60,7 +63,6 @@ async function pullForRun(context: EngineContext, request: RunRequest, found: Im
   const { pullImages } = await import("./pull.ts");
   try {
     const [pulled] = await onDisk(`pull ${JSON.stringify(image)}`, () => pullImages(context, image, { allTags: false, platform, signal, onProgress }));
-    if (pulled !== undefined) onProgress?.({ status: `Digest: ${pulled.digest}` });
     if (pulled !== undefined) onProgress?.({ status: `Status: ${pulled.changed ? "Downloaded newer image" : "Image is up to date"} for ${familiarReference(reference)}` });
   } catch (error) {
     if (!(error instanceof SampanError) || error.kind === "cancelled") throw error;

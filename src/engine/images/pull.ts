@@ -5,7 +5,7 @@ import { digestHex, type Digest } from "../../oci/digest.ts";
 import { CONFIG_BYTES_MAX, chainIds, parseImageConfig, platformOfConfig, requireMatchingLayers, type ImageConfig } from "../../oci/image-config.ts";
 import { requireRunnable } from "../../oci/manifest.ts";
 import { formatPlatform, parsePlatform, runsOn } from "../../oci/platform.ts";
-import { familiarName, familiarReference, formatReference, parseReference, repositoryName, withDefaultTag, withTag, type Reference } from "../../oci/reference.ts";
+import { familiarReference, formatReference, parseReference, repositoryName, withDefaultTag, withTag, type Reference } from "../../oci/reference.ts";
 import type { RegistryClient, RegistryProgress, ResolvedImage } from "../../registry/index.ts";
 import type { ContentStore } from "../../storage/content/index.ts";
 import type { Progress, PulledImage, PullOptions } from "../api.ts";
@@ -49,7 +49,7 @@ async function fetchImage(context: EngineContext, client: RegistryClient, refere
   const content = await openContent(context);
   const layers = new LayerStore(context);
   await using keep = await keepContent(context, content);
-  tell({ id: reference.tag ?? reference.digest, status: `Pulling from ${reference.domain === "docker.io" ? reference.path : familiarName(reference)}` });
+  tell({ id: reference.tag ?? reference.digest, status: `Pulling from ${reference.path}` });
   const transport = transportProgress(tell);
   const resolved = await client.resolve(reference, {
     signal, onProgress: transport,
@@ -63,11 +63,14 @@ async function fetchImage(context: EngineContext, client: RegistryClient, refere
   requireMatchingLayers(config.config, manifest.layers);
   if (config.config.os !== "linux") throw new SampanError("unsupported", `Cannot pull image "${familiarReference(reference)}": it is for ${config.config.os}, not Linux`, { code: "PLATFORM" });
   requirePlatform(reference, config.config, options.platform);
-  keep.layers(chainIds(config.config.rootfs.diff_ids));
-  for (const layer of manifest.layers) tell({ id: idOf(layer), status: "Pulling fs layer" });
+  const chain = chainIds(config.config.rootfs.diff_ids);
+  keep.layers(chain);
+  // Of an image that is all here there is nothing to tell.
+  const isHere = context.store.images.get(config.imageId) !== undefined && chain.every((chainId) => layers.has(chainId)) && manifest.layers.every(({ digest }) => content.has(digest));
+  for (const [index, layer] of manifest.layers.entries()) if (!layers.has(chain[index] ?? layer.digest)) tell({ id: idOf(layer), status: "Pulling fs layer" });
   await unpackImage(content, layers, { manifest, config }, {
     signal,
-    onStatus: (layer, status) => { tell({ id: idOf(layer), status }); },
+    onStatus: (layer, status) => { if (!isHere) tell({ id: idOf(layer), status }); },
     receive: (layer, layerSignal) => receiveLayer({ content, client, reference, tell }, layer, layerSignal),
   });
   for (const document of [...indexes, manifest]) await content.put(document.raw, document.mediaType);
@@ -79,6 +82,7 @@ async function fetchImage(context: EngineContext, client: RegistryClient, refere
     indexes: indexes.map(({ digest }) => digest),
     action: "pull",
   });
+  tell({ status: `Digest: ${root.digest}` });
   return { reference: formatReference(reference), digest: root.digest, changed };
 }
 

@@ -1,4 +1,5 @@
 import { SampanError } from "../../../base/errors.ts";
+import { familiarReference, formatReference, parseReference } from "../../../oci/reference.ts";
 import { defineCommand } from "../../command.ts";
 import { bool, string } from "../../flags/flag.ts";
 import { progressOn } from "../shared/streams.ts";
@@ -29,8 +30,10 @@ export const command = defineCommand({
       signal: context.signal,
     });
     progress.finish();
-    for (const { reference, digest, changed } of pulled) {
-      if (!flags.quiet) io.out(`Digest: ${digest}\nStatus: ${changed ? "Downloaded newer image" : "Image is up to date"} for ${reference}\n`);
+    // As Docker: all tags of a repository are one result.
+    const results = flags["all-tags"] ? [{ reference: formatReference(parseReference(name)), changed: pulled.some(({ changed }) => changed) }] : pulled;
+    for (const { reference, changed } of results) {
+      if (!flags.quiet) io.out(`Status: ${changed ? "Downloaded newer image" : "Image is up to date"} for ${familiarReference(parseReference(reference))}\n`);
       io.out(`${reference}\n`);
     }
     return 0;

@@ -33,6 +33,8 @@ export const TOOL_PACKAGES: readonly ToolPackage[] = [
   { tool: "getfacl", package: "acl" },
   { tool: "newuidmap", package: "uidmap" },
   { tool: "curl", package: "curl" },
+  { tool: "xz", package: "xz-utils" },
+  { tool: "bzip2", package: "bzip2" },
   { tool: "nc", package: "netcat-openbsd" },
   { tool: "jq", package: "jq" },
   { tool: "htpasswd", package: "apache2-utils" },

@@ -305,7 +305,7 @@ export interface Images {
   pull(reference: string, options: PullOptions): Promise<readonly PulledImage[]>;
   push(reference: string, options: PushOptions): Promise<readonly PushedImage[]>;
   /** A tar file or stream, compressed or not, as one layer. A path of "-" does not exist here: pass the stream. */
-  import(source: CopySource, request: ImportRequest, options: WithProgress): Promise<{ readonly id: string }>;
+  import(source: CopySource | { readonly url: string }, request: ImportRequest, options: WithProgress): Promise<{ readonly id: string }>;
   load(source: CopySource, options: WithProgress & { readonly platforms?: readonly string[] | undefined }): Promise<readonly LoadedImage[]>;
   /** As one archive: "docker" (an OCI layout that every `docker load` reads too) unless said otherwise. */
   save(names: readonly string[], options: WithProgress & { readonly platforms?: readonly string[] | undefined; readonly format?: "docker" | "oci" | undefined }): AsyncIterable<Uint8Array>;

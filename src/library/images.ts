@@ -46,10 +46,10 @@ export class Images {
     return new Task((onProgress) => this.#engine.images.load(sourceOf(source), { ...options, onProgress }));
   }
 
-  /** Makes an image of one layer from a tar archive of files; the new image's id. `changes` are a Dockerfile's words: `CMD ["sh"]`. */
-  import(source: ArchiveSource, reference = "", options: { readonly changes?: readonly string[]; readonly message?: string; readonly platform?: string } & Cancellable = {}): Task<{ readonly id: string }> {
+  /** Makes an image of one layer from a tar archive of files, or from what is at a URL; the new image's id. `changes` are a Dockerfile's words: `CMD ["sh"]`. */
+  import(source: ArchiveSource | URL, reference = "", options: { readonly changes?: readonly string[]; readonly message?: string; readonly platform?: string } & Cancellable = {}): Task<{ readonly id: string }> {
     const { changes = [], message = "", platform, ...rest } = options;
-    return new Task((onProgress) => this.#engine.images.import(sourceOf(source), { reference, message, changes, platform }, { ...rest, onProgress }));
+    return new Task((onProgress) => this.#engine.images.import(source instanceof URL ? { url: source.href } : sourceOf(source), { reference, message, changes, platform }, { ...rest, onProgress }));
   }
 
   /** Images as one archive that `docker load` reads too. */

@@ -13,6 +13,7 @@ export * from "./types.ts";
 export { createRegistryClient, type RegistryClientOptions } from "./client.ts";
 export { loadRegistriesConfig, parseRegistriesConfig, REGISTRIES_CONF, type RegistriesConfig, type RegistryRule, type RegistryLocation } from "./hosts.ts";
 export { openDockerConfig, type CredentialStore } from "./docker-config.ts";
+export { download, type DownloadOptions } from "./download.ts";
 export { login, logout, registryDomain, type LoginOutcome } from "./login.ts";
 export { verified } from "./verify.ts";
 export { DEFAULT_RETRY, type RetryPolicy } from "./retry.ts";

@@ -8,6 +8,7 @@ import { descriptorOf, encodeIndex } from "../../src/oci/manifest.ts";
 import { MEDIA_TYPE } from "../../src/oci/media-types.ts";
 import { openContentStore, type ContentStore } from "../../src/storage/content/index.ts";
 import { tarFormat } from "../../src/storage/tar/index.ts";
+import { runOk } from "../support/command.ts";
 import { rejection } from "../support/rejection.ts";
 import { appendLayer, copyDocument, createImage, emptyConfig, loadArchive, loadLayout, openImage, openLayout, randomImage, writeArchive, writeLayout, type Image } from "../../src/images/index.ts";
 
@@ -40,7 +41,7 @@ function pack(files: Record<string, string | Uint8Array>): string {
 describe("what is saved can be loaded", () => {
   for (const kind of ["docker", "oci"] as const) {
     test(`as ${kind} archive, of several images with several names`, async () => {
-      const images = [{ image: await newImage(), names: ["a:1", "a:2"] }, { image: await newImage(), names: [] }];
+      const images = [{ image: await newImage(), names: ["localhost/a:1", "localhost/a:2"] }, { image: await newImage(), names: [] }];
       const path = `${dir}/a.tar`;
       const bytes = Buffer.concat(await Array.fromAsync(writeArchive(images, kind, tarFormat)));
       writeFileSync(path, bytes);
@@ -53,12 +54,19 @@ describe("what is saved can be loaded", () => {
     });
   }
 
+  test("under the whole name for containerd, which completes none, and as it was said for skopeo", async () => {
+    const path = `${dir}/b.tar`;
+    writeFileSync(path, Buffer.concat(await Array.fromAsync(writeArchive([{ image: await newImage(), names: ["a:1"] }], "docker", tarFormat))));
+    const index = JSON.parse(await runOk(["tar", "-xOf", path, "index.json"])) as { manifests: unknown[] };
+    expect(index.manifests).toMatchObject([{ annotations: { "io.containerd.image.name": "docker.io/library/a:1", "org.opencontainers.image.ref.name": "a:1" } }]);
+  });
+
   test("as a directory, which is not written over", async () => {
     const image = await newImage();
-    await writeLayout(`${dir}/layout`, [{ image, names: ["a:1"] }]);
+    await writeLayout(`${dir}/layout`, [{ image, names: ["localhost/a:1"] }]);
     const [loaded] = await loadLayout(await openLayout(`${dir}/layout`), await newStore());
-    expect([loaded?.names, loaded?.descriptor.digest]).toEqual([["a:1"], image.manifest.digest]);
-    expect(await rejection(writeLayout(`${dir}/layout`, [{ image, names: ["a:1"] }]))).toMatchObject({ kind: "already-exists" });
+    expect([loaded?.names, loaded?.descriptor.digest]).toEqual([["localhost/a:1"], image.manifest.digest]);
+    expect(await rejection(writeLayout(`${dir}/layout`, [{ image, names: ["localhost/a:1"] }]))).toMatchObject({ kind: "already-exists" });
   });
 });
 

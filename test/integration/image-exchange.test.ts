@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { busyboxRootfs, createPodman, createSandbox, dockerRegistry, removeTree, runOk, startDockerd, type DockerRegistry, type Sandbox } from "../support/index.ts";
@@ -48,6 +49,9 @@ describe("save and load", () => {
     await using other = createSandbox();
     expect(await other.ok(["load", "-i", back])).toBe("Loaded image: app:1");
     expect([await idOf(other, "app:1"), await run(other, "app:1", "cat", "/second")]).toEqual([sandbox.id, "second"]);
+    // A repository without a tag is all its tags, as Docker has it.
+    await sandbox.ok(["save", "-o", join(dir, "all.tar"), "app"]);
+    expect(JSON.parse(await runOk(["tar", "-xOf", join(dir, "all.tar"), "manifest.json"]))).toMatchObject([{ RepoTags: ["app:1", "app:2"] }]);
     // Compressed, and through a pipe.
     await using piped = createSandbox();
     expect(await piped.ok(["load"], { input: Bun.gzipSync(readFileSync(back)) })).toBe("Loaded image: app:1");
@@ -186,3 +190,46 @@ test("import: a root filesystem, its config by instructions, and what is wrong s
   }
   expect(await sandbox.ok(["images", "-q"])).toMatch(/^[0-9a-f]{12}$/);
 }, 60_000);
+
+test("import: from a URL, through redirects, and what is wrong there; archives of xz and bzip2 by the host's tools", async () => {
+  await using sandbox = createSandbox();
+  const tar = join(dir, "small.tar");
+  await runOk(["sh", "-c", `mkdir "$1" && echo content > "$1/file" && tar -C "$1" -cf "$2" . && xz -k "$2" && bzip2 -k "$2"`, "sh", join(dir, "small"), tar]);
+  await using server = await serveFiles({ "/small.tar.xz": readFileSync(`${tar}.xz`) }, { "/moved": "/small.tar.xz", "/round": "/round" });
+  const imported = await sandbox.sampan(["import", `${server.url}/moved`, "far:1"]);
+  expect([imported.exitCode, imported.stderr]).toEqual([0, expect.stringContaining(`Downloading from ${server.url}/moved`) as string]);
+  const diffId = await sandbox.ok(["image", "inspect", "--format", "{{index .RootFS.Layers 0}}", "far:1"]);
+  expect(diffId).toBe(`sha256:${createHash("sha256").update(readFileSync(tar)).digest("hex")}`);
+  await sandbox.ok(["import", `${tar}.bz2`, "near:1"]);
+  await sandbox.ok(["import", "-", "piped:1"], { input: readFileSync(`${tar}.xz`) });
+  for (const name of ["near:1", "piped:1"]) expect(await sandbox.ok(["image", "inspect", "--format", "{{index .RootFS.Layers 0}}", name])).toBe(diffId);
+  writeFileSync(join(dir, "cut.xz"), readFileSync(`${tar}.xz`).subarray(0, -20));
+  for (const [source, why] of [[`${server.url}/none`, /answered with status 404/], [`${server.url}/round`, /redirect/], [join(dir, "cut.xz"), /xz data is corrupt or ends too early/]] as const) {
+    const { exitCode, stderr } = await sandbox.sampan(["import", source, "x:1"]);
+    expect([exitCode, stderr]).toEqual([1, expect.stringMatching(why) as string]);
+  }
+  // An archive of images is one like any other.
+  await sandbox.ok(["save", "-o", join(dir, "saved.tar"), "far:1"]);
+  await runOk(["xz", join(dir, "saved.tar")]);
+  expect(await sandbox.ok(["load", "-i", join(dir, "saved.tar.xz")])).toBe("Loaded image: far:1");
+}, 60_000);
+
+/** Files over plain HTTP on the loopback address. */
+async function serveFiles(files: Readonly<Record<string, Uint8Array>>, redirects: Readonly<Record<string, string>>): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = createServer((request, response) => {
+    const path = request.url ?? "";
+    const target = redirects[path];
+    if (target !== undefined) response.writeHead(302, { location: target }).end();
+    else if (files[path] === undefined) response.writeHead(404).end("no such file");
+    else response.writeHead(200, { "content-length": files[path].length }).end(files[path]);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => { resolve(); }));
+  const address = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === "object" ? (address?.port ?? 0) : 0}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

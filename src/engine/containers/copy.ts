@@ -16,6 +16,7 @@ import { namesOf } from "../access/write.ts";
 import type { CopyOptions, CopyResult, CopySource, CopyTarget } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 import { requireRoot } from "../context.ts";
+import { decompressOnHost } from "../images/host-decompressor.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 
 interface Opened extends Disposable {
@@ -162,7 +163,7 @@ async function extract(access: RootAccess, name: string, archive: AsyncIterable<
       data: (chunk, offset) => { writer.data(chunk, offset); },
       done: () => { writer.done(); },
     });
-    for await (const chunk of decompress(archive)) {
+    for await (const chunk of decompress(archive, { foreign: decompressOnHost })) {
       cancelled(options.signal);
       reader.write(chunk);
     }

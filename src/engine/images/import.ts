@@ -9,10 +9,10 @@ import { openContent, registerImage } from "./catalog.ts";
 import { keepContent } from "./keep.ts";
 import { LayerStore } from "./layer-store.ts";
 import { makeLayer } from "./new-layer.ts";
-import { openSource } from "./source.ts";
+import { openSource, openUrl } from "./source.ts";
 
 /** A root filesystem as an image of one layer. */
-export async function importImage(context: EngineContext, source: CopySource, request: ImportRequest, { signal, onProgress }: WithProgress): Promise<{ id: string }> {
+export async function importImage(context: EngineContext, source: CopySource | { readonly url: string }, request: ImportRequest, { signal, onProgress }: WithProgress): Promise<{ id: string }> {
   expectHeavyWork();
   // All that can be wrong with the request is found before anything is read.
   const tags = request.reference === "" ? [] : [withDefaultTag(parseReference(request.reference))];
@@ -23,8 +23,9 @@ export async function importImage(context: EngineContext, source: CopySource, re
   await using keep = await keepContent(context, content);
   const layers = new LayerStore(context);
   onProgress?.({ status: "Importing" });
-  const name = "path" in source ? source.path : "-";
-  const { descriptor, diffId } = await makeLayer(content, layers, keep, openSource(source, "import"), [], signal);
+  const name = "url" in source ? source.url : "path" in source ? source.path : "-";
+  const tar = "url" in source ? openUrl(source.url, "import", { signal, onProgress }) : openSource(source, "import");
+  const { descriptor, diffId } = await makeLayer(content, layers, keep, tar, [], signal);
   const config = appendLayer(empty, diffId, { created: new Date().toISOString(), comment: request.message === "" ? `Imported from ${name}` : request.message });
   const { digestOf } = await import("../../oci/digest.ts");
   const { encodeJson } = await import("../../oci/manifest.ts");

@@ -69,7 +69,6 @@ function keeping(content: ContentStore, keep: Keep): BlobWriter {
   };
 }
 
-/** "latest" alone is what some writers of layouts call their only image; it is then no name. */
 function tagOf(name: string): Reference {
   try {
     return withDefaultTag(parseReference(name));

@@ -2,12 +2,24 @@ import { createReadStream, existsSync, mkdirSync, openSync, statSync, closeSync,
 import { SampanError, errnoOf } from "../../base/errors.ts";
 import { createId } from "../../base/ids.ts";
 import { decompress, detectCompression } from "../../storage/compression/index.ts";
-import type { CopySource } from "../api.ts";
+import type { CopySource, WithProgress } from "../api.ts";
 import type { EngineContext } from "../context.ts";
+import { decompressOnHost } from "./host-decompressor.ts";
 
 /** The bytes of a file or stream, decompressed. */
 export function openSource(source: CopySource, what: string): AsyncIterable<Uint8Array> {
-  return decompress("path" in source ? readFileStream(source.path, what) : source.archive);
+  return decompress("path" in source ? readFileStream(source.path, what) : source.archive, { foreign: decompressOnHost });
+}
+
+/** What is at a URL, decompressed. */
+export async function* openUrl(url: string, what: string, { signal, onProgress }: WithProgress): AsyncGenerator<Uint8Array> {
+  const { download } = await import("../../registry/index.ts");
+  onProgress?.({ status: `Downloading from ${url}` });
+  const bytes = download(url, {
+    operation: { verb: what, name: url }, env: process.env, signal,
+    onProgress: (currentBytes, totalBytes) => onProgress?.({ id: "import", status: "Downloading", currentBytes, totalBytes: totalBytes ?? 0 }),
+  });
+  yield* decompress(bytes, { foreign: decompressOnHost });
 }
 
 /** Throws "not-found" and the like with the name that the person gave. */

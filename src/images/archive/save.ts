@@ -2,6 +2,7 @@ import { SampanError } from "../../base/index.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { digestAlgorithm, digestHex, type Digest } from "../../oci/digest.ts";
 import { descriptorOf, encodeIndex } from "../../oci/manifest.ts";
+import { formatReference, parseReference } from "../../oci/reference.ts";
 import type { Image } from "../image.ts";
 import type { ArchiveFormat, BlobReader } from "../ports.ts";
 
@@ -56,11 +57,11 @@ export async function* documentFiles(images: readonly NamedImage[], kind: Archiv
   yield bytes("manifest.json", Buffer.from(JSON.stringify(manifest)));
 }
 
-/** A name per entry, in both annotations that readers look at. */
+/** A name per entry, in both annotations that readers look at: containerd wants the whole name, skopeo what a person would type. */
 function indexEntries({ image, names }: NamedImage): Descriptor[] {
   const bare = descriptorOf(image.manifest);
   if (names.length === 0) return [bare];
-  return names.map((name) => ({ ...bare, annotations: { "io.containerd.image.name": name, "org.opencontainers.image.ref.name": name } }));
+  return names.map((name) => ({ ...bare, annotations: { "io.containerd.image.name": formatReference(parseReference(name)), "org.opencontainers.image.ref.name": name } }));
 }
 
 function bytes(name: string, content: Uint8Array): OutputFile {

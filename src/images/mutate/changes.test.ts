@@ -17,7 +17,7 @@ describe("instructions", () => {
     ["ENTRYPOINT drops the parent's CMD", ['ENTRYPOINT ["e"]'], { Entrypoint: ["e"] }, { Cmd: ["a"] }],
     ["ENTRYPOINT keeps a CMD given with it", ["CMD [\"c\"]", 'ENTRYPOINT ["e"]'], { Cmd: ["c"], Entrypoint: ["e"] }, { Cmd: ["a"] }],
     ["ENV", ['ENV A=1 B="two words" C=$A'], { Env: ["A=0", "B=two words", "C=0"].map((entry) => entry.replace("A=0", "A=1")) }, { Env: ["A=0"] }],
-    ["ENV, old form", ["ENV A the rest"], { Env: ["A=the rest"] }],
+    ["ENV, old form", ["ENV A the  rest \"q  r\" $PATH"], { Env: ["PATH=/bin", "A=the  rest q  r /bin"] }, { Env: ["PATH=/bin"] }],
     ["ENV expands what is there", ["ENV PATH=/x:$PATH E=${NO:-d} F=${PATH:+set} G='$PATH' H=\\$PATH"], { Env: ["PATH=/x:/bin", "E=d", "F=set", "G=$PATH", "H=$PATH"] }, { Env: ["PATH=/bin"] }],
     ["EXPOSE", ["EXPOSE 80 53/udp 8000-8001/TCP"], { ExposedPorts: { "80/tcp": {}, "53/udp": {}, "8000/tcp": {}, "8001/tcp": {} } }],
     ["LABEL", ['LABEL a=b "c d"="e f"'], { Labels: { old: "1", a: "b", "c d": "e f" } }, { Labels: { old: "1" } }],

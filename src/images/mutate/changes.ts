@@ -35,10 +35,10 @@ function applyChange(config: ExecutionConfig, instruction: string, rest: string,
       if (!commandWasSet) delete config.Cmd;
       return;
     case "ENV":
-      for (const [name, value] of pairs(rest, words(), change)) setVariable(config, name, value);
+      for (const [name, value] of pairs(rest, environment(config), change)) setVariable(config, name, value);
       return;
     case "LABEL":
-      config.Labels = { ...config.Labels, ...Object.fromEntries(pairs(rest, words(), change)) };
+      config.Labels = { ...config.Labels, ...Object.fromEntries(pairs(rest, environment(config), change)) };
       return;
     case "EXPOSE":
       for (const port of words().flatMap((word) => portsOf(word, change))) (config.ExposedPorts ??= {})[port] = {};
@@ -89,12 +89,13 @@ function setVariable(config: ExecutionConfig, name: string, value: string): void
   config.Env = index === -1 ? [...env, entry] : env.with(index, entry);
 }
 
-/** `A=1 B=2`, or the old `A the rest`. */
-function pairs(rest: string, words: readonly string[], change: string): [string, string][] {
+/** `A=1 B=2`, or the old `A the rest`, blanks and all. */
+function pairs(rest: string, variables: ReadonlyMap<string, string>, change: string): [string, string][] {
+  const words = splitWords(rest, variables, change);
   const first = words[0] ?? "";
   if (!/^[^\s"']*=/.test(rest) && !first.includes("=")) {
     if (words.length < 2) throw changeError(change, `"${first}" has no value`);
-    return [[first, words.slice(1).join(" ")]];
+    return [[first, splitWords(rest.replace(/^\S+\s+/, ""), variables, change, true).join("")]];
   }
   return words.map((word) => {
     const equals = word.indexOf("=");

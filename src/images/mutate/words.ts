@@ -10,9 +10,9 @@ export function changeError(change: string, reason: string): SampanError {
 /**
  * The words of an instruction's arguments as the Dockerfile reference has them: separated by blanks; quotes keep blanks and are taken off;
  * a backslash takes the next character as it is; `$NAME`, `${NAME}`, `${NAME:-default}` and `${NAME:+instead}` are replaced outside
- * single quotes.
+ * single quotes. With `keepBlanks` all of it is one word.
  */
-export function splitWords(text: string, variables: ReadonlyMap<string, string>, change: string): string[] {
+export function splitWords(text: string, variables: ReadonlyMap<string, string>, change: string, keepBlanks = false): string[] {
   const words: string[] = [];
   let word: string | undefined;
   let quote = "";
@@ -31,7 +31,7 @@ export function splitWords(text: string, variables: ReadonlyMap<string, string>,
       const [value, length] = expand(text.slice(at), variables, change);
       word = (word ?? "") + value;
       at += length - 1;
-    } else if (quote === "" && /\s/.test(character)) {
+    } else if (quote === "" && !keepBlanks && /\s/.test(character)) {
       if (word !== undefined) words.push(word);
       word = undefined;
     } else {

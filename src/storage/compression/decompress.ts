@@ -2,9 +2,13 @@ import type { Transform } from "node:stream";
 import { ZstdFrames } from "./zstd-frames.ts";
 import { messageOf, SampanError } from "../../base/index.ts";
 
-export type Compression = "none" | "gzip" | "zstd";
+/** What there is no decompressor for in JavaScript. */
+export type ForeignCompression = "xz" | "bzip2";
+export type Compression = "none" | "gzip" | "zstd" | ForeignCompression;
 
 export interface DecompressOptions {
+  /** Whoever can read xz and bzip2; without it they are refused, as layers compressed so are. */
+  readonly foreign?: (compression: ForeignCompression, source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
   /** Most bytes that may come out. Default 512 GiB, as a layer's. */
   readonly maxBytes?: number;
 }
@@ -21,7 +25,7 @@ const DEFAULT_MAX_BYTES = 512 * 2 ** 30;
 const CHUNK_BYTES = 256 * 1024;
 
 /** The magic numbers that we would have to read, or can name in an error. */
-const MAGICS: readonly (readonly [name: string, bytes: readonly number[]])[] = [
+const MAGICS: readonly (readonly [name: Compression | "lz4", bytes: readonly number[]])[] = [
   ["gzip", [0x1f, 0x8b]],
   ["zstd", [0x28, 0xb5, 0x2f, 0xfd]],
   ["xz", [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
@@ -29,14 +33,18 @@ const MAGICS: readonly (readonly [name: string, bytes: readonly number[]])[] = [
   ["lz4", [0x04, 0x22, 0x4d, 0x18]],
 ];
 
-/** What the first bytes are: six are enough. Throws `unsupported` for compressions that we do not read. */
+/** What the first bytes are: six are enough. Throws `unsupported` for a compression that nobody reads here. */
 export function detectCompression(head: Uint8Array): Compression {
   // A zstd stream may open with a skippable frame, as zstd:chunked and eStargz writers do (RFC 8878 section 3.1.2).
   if (head.length >= 4 && ((head[0] ?? 0) & 0xf0) === 0x50 && head[1] === 0x2a && head[2] === 0x4d && head[3] === 0x18) return "zstd";
   const name = MAGICS.find(([, bytes]) => bytes.every((byte, index) => head[index] === byte))?.[0];
   if (name === undefined) return "none";
-  if (name === "gzip" || name === "zstd") return name;
-  throw new SampanError("unsupported", `Cannot decompress: ${name} is not supported`, { hint: "recompress it with gzip or zstd", code: "COMPRESSION" });
+  if (name === "gzip" || name === "zstd" || name === "xz" || name === "bzip2") return name;
+  throw unsupported(name);
+}
+
+function unsupported(name: string): SampanError {
+  return new SampanError("unsupported", `Cannot decompress: ${name} is not supported`, { hint: "recompress it with gzip or zstd", code: "COMPRESSION" });
 }
 
 /**
@@ -49,16 +57,23 @@ export async function* decompress(source: AsyncIterable<Uint8Array>, options: De
   let compression: Compression;
   try {
     compression = detectCompression(head);
+    if ((compression === "xz" || compression === "bzip2") && options.foreign === undefined) throw unsupported(compression);
   } catch (error) {
     await close();
     throw error;
   }
   let bytes = 0;
-  for await (const chunk of compression === "none" ? rest : through(rest, compression)) {
+  for await (const chunk of opened(rest, compression, options)) {
     bytes += chunk.length;
     if (bytes > maxBytes) throw new SampanError("invalid", `Cannot decompress: it unpacks to more than ${maxBytes} bytes`, { code: "TOO_LARGE" });
     yield chunk;
   }
+}
+
+function opened(source: AsyncIterable<Uint8Array>, compression: Compression, { foreign }: DecompressOptions): AsyncIterable<Uint8Array> {
+  if (compression === "none") return source;
+  if (compression === "gzip" || compression === "zstd") return through(source, compression);
+  return foreign?.(compression, source) ?? source;
 }
 
 async function* through(source: AsyncIterable<Uint8Array>, compression: "gzip" | "zstd"): AsyncGenerator<Uint8Array> {

@@ -4,7 +4,7 @@ import { progressOn } from "../shared/streams.ts";
 
 export const command = defineCommand({
   summary: "Make an image of one layer from a tar archive",
-  usage: "[OPTIONS] FILE|- [REPOSITORY[:TAG]]",
+  usage: "[OPTIONS] FILE|URL|- [REPOSITORY[:TAG]]",
   examples: [["tar -C rootfs -c . | sampan import - mine:1", "From a directory"]],
   flags: {
     change: list('Apply an instruction of a Dockerfile: CMD ["sh"]', { short: "c" }),
@@ -18,7 +18,7 @@ export const command = defineCommand({
     const { images } = await context.engine();
     const progress = progressOn(io, 2, false);
     const { id } = await images.import(
-      source === "-" ? { archive: io.input() } : { path: source },
+      source === "-" ? { archive: io.input() } : /^https?:\/\//i.test(source) ? { url: source } : { path: source },
       { reference, message: flags.message ?? "", changes: flags.change, platform: flags.platform },
       { onProgress: progress.onProgress, signal: context.signal },
     );

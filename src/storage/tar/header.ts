@@ -57,7 +57,7 @@ export function parseHeader(block: Buffer): TarEntry {
   return {
     type,
     typeflag,
-    name: ustar ? ustarName(block) : cString(block, 0, 100),
+    name: ustar || hasMistakenPrefix(block) ? ustarName(block) : cString(block, 0, 100),
     linkname: cString(block, 157, 100),
     // The upper bits repeat the file type in old archives.
     mode: parseNumber(block, 100, 8, "mode") & 0o7777,
@@ -80,6 +80,21 @@ function isUstar(block: Uint8Array): boolean {
   return (
     block[257] === 0x75 && block[258] === 0x73 && block[259] === 0x74 && block[260] === 0x61 && block[261] === 0x72 && block[262] === 0
   );
+}
+
+/**
+ * Go before 1.8, and so Docker before 1.13, wrote POSIX's prefix into GNU headers, over the times of access and change. Such images are
+ * still pulled; Go's archive/tar tells them as this does: a prefix is no number.
+ */
+function hasMistakenPrefix(block: Buffer): boolean {
+  if (block.toString("latin1", 257, 265) !== "ustar  \0" || block[345] === 0) return false;
+  try {
+    parseNumber(block, 345, 12, "access time");
+    if (block[357] !== 0) parseNumber(block, 357, 12, "change time");
+    return false;
+  } catch {
+    return cString(block, 345, 155).split("").every((byte) => byte < "\x80");
+  }
 }
 
 function ustarName(block: Buffer): ByteString {

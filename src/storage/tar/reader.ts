@@ -205,8 +205,9 @@ export class TarReader {
     const pax = this.#pax;
     applyFields(entry, this.#global);
     if (pax !== undefined) applyFields(entry, pax);
-    if (this.#longName !== undefined) entry.name = this.#longName;
-    if (this.#longLink !== undefined) entry.linkname = this.#longLink;
+    // An empty one says nothing, to GNU tar and Go alike.
+    if (this.#longName !== undefined && this.#longName !== "") entry.name = this.#longName;
+    if (this.#longLink !== undefined && this.#longLink !== "") entry.linkname = this.#longLink;
     this.#pax = this.#longName = this.#longLink = undefined;
 
     if (entry.typeflag === "\0" && entry.name.endsWith("/")) entry.type = "directory"; // as tar did before POSIX

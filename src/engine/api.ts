@@ -319,8 +319,8 @@ export interface Images {
 }
 
 export interface Registries {
-  /** Proves the credentials to the registry, then stores them. Gives back the sentence to print. */
-  login(request: { readonly server: string; readonly username: string; readonly password: string }, options: Cancellable): Promise<string>;
+  /** Proves the credentials to the registry, then stores them. Gives back the sentence to print, and what is to be said of how they are kept. */
+  login(request: { readonly server: string; readonly username: string; readonly password: string }, options: Cancellable): Promise<{ readonly message: string; readonly warning: string | undefined }>;
   logout(server: string, options: Cancellable): Promise<string>;
   search(term: string, options: Cancellable & { readonly limit?: number | undefined; readonly filters?: Filters | undefined }): Promise<readonly SearchResult[]>;
 }

@@ -123,7 +123,8 @@ export function answerError(operation: Operation, answer: FailedAnswer): SampanE
   if (status === 429) return fail("unavailable", `toomanyrequests: ${body.message ?? `${host} limits how often it may be asked`}`, "wait a while, or log in with `sampan login`");
   if (status === 401 || status === 403) {
     const why = detail || (status === 401 ? "unauthorized: authentication required" : "denied: requested access to the resource is denied");
-    const hint = `sampan login ${host}`;
+    // Whoever is just logging in knows how to.
+    const hint = operation.verb === "log in to" ? undefined : `sampan login ${host}`;
     if (operation.verb !== "pull") return fail("denied", why, hint);
     return fail("denied", `pull access denied for ${operation.repository ?? operation.name}, repository does not exist or may require "sampan login": ${why}`, hint);
   }

@@ -119,7 +119,8 @@ test("login is proved to the registry and used by push and pull; logout forgets"
   expect((await sandbox.sampan(["push", `${locked.host}/a:1`])).exitCode).toBe(1);
   const wrong = await sandbox.sampan(["login", "-u", "someone", "--password-stdin", locked.host], { input: "wrong\n" });
   expect([wrong.exitCode, wrong.stderr]).toEqual([1, expect.stringContaining("unauthorized") as string]);
-  expect(await sandbox.ok(["login", "-u", "someone", "--password-stdin", locked.host], { input: "secret\n" })).toContain("Login Succeeded");
+  const right = await sandbox.sampan(["login", "-u", "someone", "--password-stdin", locked.host], { input: "secret\n" });
+  expect([right.exitCode, right.stdout, right.stderr]).toEqual([0, "Login Succeeded\n", expect.stringContaining("stored unencrypted") as string]);
   await sandbox.ok(["push", `${locked.host}/a:1`]);
   await sandbox.ok(["rmi", `${locked.host}/a:1`]);
   await sandbox.ok(["pull", "-q", `${locked.host}/a:1`]);

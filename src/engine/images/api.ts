@@ -1,7 +1,7 @@
 import { deferredIterable } from "../../base/deferred-iterable.ts";
 import type { Images } from "../api.ts";
 import type { EngineContext } from "../context.ts";
-import { onDisk } from "./disk-errors.ts";
+import { onDisk, streamOnDisk } from "./disk-errors.ts";
 import { needRoot } from "../privilege.ts";
 
 /** The engine's `images`: each use case is a file of its own, loaded when it is first asked for. */
@@ -27,7 +27,7 @@ export function imagesApi(context: EngineContext): Images {
     },
     async push(reference, options) {
       const { pushImages } = await import("./push.ts");
-      return pushImages(context, reference, options);
+      return onDisk(`push ${JSON.stringify(reference)}`, () => pushImages(context, reference, options));
     },
     async import(source, request, options) {
       needsRoot();
@@ -39,7 +39,7 @@ export function imagesApi(context: EngineContext): Images {
       const { loadImages } = await import("./load.ts");
       return onDisk("load the archive", () => loadImages(context, source, options));
     },
-    save: (names, options) => deferredIterable(async () => (await import("./save.ts")).saveImages(context, names, options)),
+    save: (names, options) => deferredIterable(async () => streamOnDisk("save images", (await import("./save.ts")).saveImages(context, names, options))),
     async saveDirectory(names, directory, options) {
       const { saveDirectory } = await import("./save.ts");
       return saveDirectory(context, names, directory, options);

@@ -13,10 +13,23 @@ export async function onDisk<T>(what: string, work: () => Promise<T>): Promise<T
   try {
     return await work();
   } catch (error) {
-    const errno = errnoOf(error) ?? "";
-    const reason = REASONS[errno];
-    if (reason === undefined) throw error;
-    const hint = errno === "ENOSPC" || errno === "EDQUOT" ? "Free some with: sampan system prune, or put the store elsewhere with --root" : undefined;
-    throw new SampanError("unavailable", `Cannot ${what}: ${reason}`, { code: errno, hint, cause: error });
+    throw diskError(what, error);
   }
+}
+
+/** As `onDisk`, for what is read piece by piece. */
+export async function* streamOnDisk<T>(what: string, source: AsyncIterable<T>): AsyncGenerator<T> {
+  try {
+    yield* source;
+  } catch (error) {
+    throw diskError(what, error);
+  }
+}
+
+function diskError(what: string, error: unknown): unknown {
+  const errno = errnoOf(error) ?? "";
+  const reason = REASONS[errno];
+  if (reason === undefined) return error;
+  const hint = errno === "ENOSPC" || errno === "EDQUOT" ? "Free some with: sampan system prune, or put the store elsewhere with --root" : undefined;
+  return new SampanError("unavailable", `Cannot ${what}: ${reason}`, { code: errno, hint, cause: error });
 }

@@ -51,9 +51,14 @@ export class LayerStore {
   async begin(name: string): Promise<NewLayer> {
     const path = `${this.#root}/${name}.new`;
     rmSync(path, { recursive: true, force: true });
-    mkdirSync(`${path}/fs`, { recursive: true, mode: 0o700 });
-    const { keel } = this.#context;
-    return new NewLayer(path, await KeelSink.open(`${path}/fs`, { keel, directory: path }));
+    try {
+      mkdirSync(`${path}/fs`, { recursive: true, mode: 0o700 });
+      const { keel } = this.#context;
+      return new NewLayer(path, await KeelSink.open(`${path}/fs`, { keel, directory: path }));
+    } catch (error) {
+      rmSync(path, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /**

@@ -9,8 +9,8 @@ export function registriesApi(): Registries {
       await using client = await openRegistryClient();
       const store = openDockerConfig();
       const { keptIn } = await login(client, store, server, username, password, { signal });
-      const warning = `\nWARNING! Your credentials are stored unencrypted in '${store.file}'.\nConfigure a credential helper to remove this warning.\n\n`;
-      return `${keptIn === "file" ? warning : ""}Login Succeeded`;
+      const warning = `WARNING! Your credentials are stored unencrypted in '${store.file}'.\nConfigure a credential helper to remove this warning.`;
+      return { message: "Login Succeeded", warning: keptIn === "file" ? warning : undefined };
     },
     async logout(server, { signal }) {
       const { logout, openDockerConfig } = await import("../../registry/index.ts");

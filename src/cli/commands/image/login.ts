@@ -25,7 +25,9 @@ export const command = defineCommand({
     const username = flags.username ?? (await ask(io, "Username: ", false));
     const password = flags["password-stdin"] ? await readPassword(io) : (flags.password ?? (await ask(io, "Password: ", true)));
     const { registries } = await context.engine();
-    io.out(`${await registries.login({ server: args[0] ?? defaultServer, username, password }, { signal: context.signal })}\n`);
+    const { message, warning } = await registries.login({ server: args[0] ?? defaultServer, username, password }, { signal: context.signal });
+    if (warning !== undefined) io.err(`${warning}\n\n`);
+    io.out(`${message}\n`);
     return 0;
   },
 });

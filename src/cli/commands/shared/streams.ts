@@ -1,6 +1,6 @@
 import type { Progress, Streams } from "../../../engine/api.ts";
 import type { Io } from "../../io.ts";
-import { SampanError } from "../../../base/errors.ts";
+import { SampanError, errnoOf, messageOf } from "../../../base/errors.ts";
 import { createProgressPrinter } from "../../output/progress.ts";
 
 /** This process's descriptors for what is attached. */
@@ -46,19 +46,37 @@ export async function writeStream(io: Io, path: string | undefined, data: AsyncI
   }
   const { open, rename, rm, lstat } = await import("node:fs/promises");
   const existing = await lstat(path).catch(() => undefined);
-  if (existing !== undefined && !existing.isFile()) {
-    // A device or FIFO is written to as it is; a directory fails with its own errno.
-    await using file = await open(path, "w");
-    for await (const chunk of data) await file.write(chunk);
-    return;
-  }
-  const temporary = `${path}.${process.pid}.tmp`;
+  // A device or FIFO is written to as it is; a directory fails with its own errno.
+  const target = existing === undefined || existing.isFile() ? `${path}.${process.pid}.tmp` : path;
+  const write = async (work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      throw cannotWrite(path, error);
+    }
+  };
   try {
-    await using file = await open(temporary, "wx", 0o600);
-    for await (const chunk of data) await file.write(chunk);
-    await rename(temporary, path);
+    await using file = await open(target, target === path ? "w" : "wx", 0o600).catch((error: unknown) => { throw cannotWrite(path, error); });
+    for await (const chunk of data) await write(() => file.writeFile(chunk));
+    if (target !== path) await write(() => rename(target, path));
   } catch (error) {
-    await rm(temporary, { force: true });
+    if (target !== path) await rm(target, { force: true });
     throw error;
   }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EDQUOT: "the disk quota is used up",
+  EISDIR: "it is a directory",
+  ENOENT: "its directory does not exist",
+  ENOSPC: "no space left on device",
+  ENOTDIR: "its directory does not exist",
+  EPERM: "operation not permitted",
+  EROFS: "the file system is read-only",
+};
+
+function cannotWrite(path: string, error: unknown): SampanError {
+  const errno = errnoOf(error) ?? "";
+  return new SampanError(errno === "EACCES" || errno === "EPERM" ? "denied" : "unavailable", `Cannot write "${path}": ${REASONS[errno] ?? messageOf(error)}`, { code: errno, cause: error });
 }

@@ -149,9 +149,9 @@ async function peakMemory(command: string[]): Promise<number> {
   const child = spawn(file, args, { env: testEnv(), stdio: "ignore" });
   const peaks = new Map<number, number>();
   const look = (pid: number): void => {
-    const status = existsSync(`/proc/${pid}/status`) ? readIfThere(`/proc/${pid}/status`) : "";
-    const kilobytes = Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0);
-    peaks.set(pid, Math.max(peaks.get(pid) ?? 0, kilobytes));
+    const kilobytes = Number(/^VmHWM:\s+(\d+)/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? 0);
+    // It grows as long as a program runs. Until execve(2) a new process shows its parent's memory as its own.
+    if (kilobytes > 0) peaks.set(pid, kilobytes);
     for (const task of existsSync(`/proc/${pid}/task`) ? readdirSync(`/proc/${pid}/task`) : [])
       for (const below of readIfThere(`/proc/${pid}/task/${task}/children`).split(" ").filter((text) => text !== "")) look(Number(below));
   };

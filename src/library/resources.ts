@@ -89,8 +89,8 @@ export class Registries {
   }
 
   /** Proves the credentials to the registry, then stores them where Docker's tools look too. What the registry said. */
-  login(server: string, credentials: { readonly username: string; readonly password: string }, options: Cancellable = {}): Promise<string> {
-    return this.#engine.registries.login({ server, ...credentials }, options);
+  async login(server: string, credentials: { readonly username: string; readonly password: string }, options: Cancellable = {}): Promise<string> {
+    return (await this.#engine.registries.login({ server, ...credentials }, options)).message;
   }
 
   /** Forgets them. */

@@ -126,7 +126,7 @@ describe("progress", () => {
     printer.update({ id: "abc", status: "Pull complete" });
     printer.update({ status: "Digest: sha256:1" });
     printer.finish();
-    expect(text).toBe("abc: Downloading\nabc: Pull complete\nDigest: sha256:1\n");
+    expect(text).toBe("abc: Pull complete\nDigest: sha256:1\n");
   });
   test("on a terminal each layer keeps its line, with a bar, never wider than the screen", () => {
     let text = "";
@@ -142,6 +142,11 @@ describe("progress", () => {
     for (const line of text.split(/[\r\n]/)) expect(line.replaceAll(/\u001b\[[0-9]*[A-Z]/g, "").length).toBeLessThanOrEqual(60);
     // Draw the screen: two lines, the first changed in place.
     expect(screen(text)).toEqual([matching(/^a: Downloading \[=+> +\] {2}500kB\/1MB$/), "b: Waiting"]);
+    // What was there before this download began is not counted in its rate.
+    now = 3000;
+    printer.update({ id: "a", status: "Downloading", currentBytes: 900_000, totalBytes: 1_000_000 });
+    printer.finish();
+    expect(screen(text)).toEqual([matching(/^a: Downloading \[=+> +\] {2}900kB\/1MB {2}200kB\/s$/), "b: Waiting"]);
   });
 });
 

@@ -131,6 +131,18 @@ export const DEVIATIONS: readonly Deviation[] = [
     why: "nothing leaks, nothing has to be unmounted, and a deletion cannot run into a volume",
   },
   {
+    about: "`volume create --opt type=…`",
+    docker: "the local driver mounts anything that mount(8) can: nfs, cifs, ext4, …",
+    sampan: "`tmpfs`, and binds (`type=none`, `o=bind`); others are mounted on the host by whoever administers it, and bound",
+    why: "a volume of a network's is mounted once, not anew in the namespace of each container",
+  },
+  {
+    about: "`cp` without `-a`",
+    docker: "its manual says that what is copied into a container belongs to root; the daemon keeps the numbers of owner and group",
+    sampan: "it belongs to root; with `-a` the numbers are kept, both ways",
+    why: "as the manual has it: a user of this machine is somebody else in the container",
+  },
+  {
     about: "events",
     docker: "256 are kept in the daemon's memory",
     sampan: "8192 are kept in the database, and outlive every process",

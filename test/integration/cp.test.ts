@@ -14,8 +14,8 @@ beforeAll(async () => {
   here = sandbox.dir;
   const rootfs = await busyboxRootfs(join(here, "rootfs"));
   mkdirSync(join(here, "volume"));
-  await sandbox.ok(["run", "-d", "--name", "web", "-v", `${join(here, "volume")}:/data`, "--rootfs", rootfs, "sleep", "1000"]);
-  await sandbox.ok(["run", "--name", "done", "-v", `${join(here, "volume")}:/data`, "--rootfs", rootfs, "sh", "-c", "mkdir /made; echo text > /made/file"]);
+  await sandbox.ok(["run", "-d", "--name", "web", "-v", `${join(here, "volume")}:/data`, "-v", `${join(here, "volume")}:/locked:ro`, "--rootfs", rootfs, "sleep", "1000"]);
+  await sandbox.ok(["run", "--name", "done", "-v", `${join(here, "volume")}:/data`, "-v", `${join(here, "volume")}:/locked:ro`, "--rootfs", rootfs, "sh", "-c", "mkdir /made; echo text > /made/file"]);
   await runOk(["sh", "-ec", `cd '${here}'; mkdir -p src/sub/empty; echo hello > src/a; ln -s a src/lnk; ln -s /nowhere src/dangling; ln src/a src/hard; echo deep > src/sub/d
     chmod 640 src/a; chown 1000:2000 src/sub/d; chmod 4755 src/sub/d; setfattr -n user.note -v kept src/a; truncate -s 3M src/sparse; printf x >> src/sparse; mkfifo src/fifo
     touch -d '2020-01-02 03:04:05.123456789' src/a src/sub/empty src/sub src; touch "src/$(printf 'bad\\377name')"; chown 7:8 src/sub`]);
@@ -80,6 +80,19 @@ for (const name of ["web", "done"]) {
       expect(readFileSync(join(here, `volume/from-${name}`), "utf8")).toBe("hello\n");
     });
 
+    test("the files that the engine makes are there, and what the kernel makes up is not", async () => {
+      await cp(`${name}:/etc`, `etc-${name}`);
+      expect(readFileSync(join(here, `etc-${name}/hostname`), "utf8").trim()).toBe(await sandbox.ok(["inspect", "-f", "{{.Config.Hostname}}", name]));
+      expect(readFileSync(join(here, `etc-${name}/hosts`), "utf8")).toContain("localhost");
+    });
+
+    test("a directory that the container sees of where it is copied to is not read while it is written", async () => {
+      mkdirSync(join(here, "volume/sub"), { recursive: true });
+      await cp(`${name}:/data`, `volume/loop-${name}`);
+      expect(existsSync(join(here, `volume/loop-${name}/sub`))).toBe(true);
+      expect(existsSync(join(here, `volume/loop-${name}/loop-${name}`))).toBe(false);
+    });
+
     test("what cannot be copied is told in Docker's words, with exit code 1", async () => {
       const says: [string[], string][] = [
         [["src/a", `${name}:/no/x`], `Could not find the file /no in container ${name}`],
@@ -90,6 +103,9 @@ for (const name of ["web", "done"]) {
         [["missing", `${name}:/tmp`], "lstat missing: no such file or directory"],
         [[`${name}:/etc/passwd`, "no/x"], `invalid output path: directory "${join(here, "no")}" does not exist`],
         [[`${name}:/mnt`, "src/a"], "cannot copy directory"],
+        [[`${name}:/proc/version`, "."], `Could not find the file /proc/version in container ${name}`],
+        [["src/a", `${name}:/locked/x`], "mounted volume is marked read-only"],
+        [["-", `${name}:/missing`], `destination "${name}:/missing" must be a directory`],
         [["src/a", "src/b"], "must specify at least one container source"],
         [[`${name}:/a`, `${name}:/b`], "copying between containers is not supported"],
       ];

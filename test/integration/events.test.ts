@@ -109,3 +109,20 @@ test("the text is Docker's, sorted attributes and all", async () => {
   const text = await box.ok(["events", "--since", "1h", "--until", "0s", "--filter", "container=lines", "--filter", "event=die"]);
   expect(text).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d) container die [0-9a-f]{64} \(exitCode=0, image=[^,]+, name=lines, zone=eu\)$/);
 });
+
+test("networks and copies are told, in Docker's order", async () => {
+  await box.ok(["network", "create", "told"]);
+  await box.ok(["run", "-d", "--network", "told", "--name", "member", "--rootfs", rootfs, "sleep", "1000"]);
+  await box.ok(["cp", "member:/etc/passwd", "-"]);
+  await box.ok(["cp", join(rootfs, "etc/group"), "member:/tmp/"]);
+  await box.ok(["top", "member"]);
+  await box.ok(["stop", "-t", "0", "member"]);
+  await box.ok(["rm", "member"]);
+  await box.ok(["network", "rm", "told"]);
+  const id = (await past("--filter", "container=member"))[0]?.Actor.ID ?? "";
+  const told = (await past()).filter(({ Actor }) => Actor.ID === id || Actor.Attributes["container"] === id || Actor.Attributes["name"] === "told");
+  expect(actions(told).filter((action) => action !== "container kill")).toEqual([
+    "network create", "container create", "network connect", "container start", "container archive-path", "container extract-to-dir", "container top",
+    "container die", "network disconnect", "container stop", "container destroy", "network destroy",
+  ]);
+});

@@ -35,9 +35,9 @@ export function formatOne(format: string, value: unknown): string {
 /** Docker's fields that may be missing or null, by their Go type. */
 const ZEROS: Readonly<Record<string, GoZero["kind"]>> = {
   ...fields("slice", `Aliases Binds BlkioDeviceReadBps BlkioDeviceWriteBps BlkioDeviceReadIOps BlkioDeviceWriteIOps CapAdd CapDrop Cmd DeviceCgroupRules
-    DeviceRequests DNSNames Entrypoint Env ExecIDs ExtraHosts GroupAdd Links Mounts OnBuild Options RepoDigests RepoTags SecondaryIPAddresses SecondaryIPv6Addresses
+    DeviceRequests DNSNames Entrypoint Env ExecIDs ExtraHosts GroupAdd Links Mounts OnBuild RepoDigests RepoTags SecondaryIPAddresses SecondaryIPv6Addresses
     SecurityOpt Shell Test Ulimits VolumesFrom`),
-  ...fields("map", "DriverOpts ExposedPorts Labels Status Sysctls Tmpfs Volumes"),
+  ...fields("map", "DriverOpts ExposedPorts Labels Options Status Sysctls Tmpfs Volumes"),
   ...fields("pointer", "Health Healthcheck Init IPAMConfig MemorySwappiness OomKillDisable PidsLimit SizeRootFs SizeRw StopTimeout UsageData"),
   ...fields("string", "StopSignal Variant"),
 };

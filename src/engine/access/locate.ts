@@ -6,7 +6,7 @@ import { toBytes } from "../../storage/tar/index.ts";
 import type { ByteString } from "../../storage/tar/index.ts";
 import type { FileHelper } from "./helper.ts";
 import { openFound } from "./root.ts";
-import { DirectoryWalker, entryAt, entryOfFile } from "./walk.ts";
+import { DirectoryWalker, entryAt, entryOfFile, isKernels } from "./walk.ts";
 
 /** Where paths are resolved: a container's root filesystem, or the host. */
 export interface Opener {
@@ -33,7 +33,7 @@ export interface Source extends Disposable {
   readonly isDirectory: boolean;
   /** Its last name; "" for what has none ("/", "..", "dir/."): then what is in it is copied, not itself. */
   readonly name: ByteString;
-  entries(): AsyncIterable<TreeEntry>;
+  entries(isTarget?: (directory: number) => boolean): AsyncIterable<TreeEntry>;
 }
 
 /** A path in its parts. `whole` names it without a trailing "/" or "/.". */
@@ -65,6 +65,11 @@ export function locateSource(opener: Opener, helper: FileHelper, path: string, f
   if (split.isDirectory || split.name === "") return opened(opener, helper, split.whole, name, true);
   const parent = opener.open(split.parent, C.O_DIRECTORY);
   if ("errno" in parent) return undefined;
+  // As Docker has it, and as with a whole tree: what the kernel makes up as it is read cannot be copied.
+  if (isKernels(parent.fd)) {
+    closeSync(parent.fd);
+    return undefined;
+  }
   const place = { directory: parent.fd, name };
   const [xattrs = new Map()] = helper.attributes([place]);
   const entry = entryAt(place, "" as ByteString, xattrs); // no bytes: the thing itself
@@ -88,8 +93,8 @@ function opened(opener: Opener, helper: FileHelper, path: string, name: ByteStri
   const directory = fstatSync(found.fd).isDirectory();
   return {
     isDirectory: directory, name,
-    async *entries() {
-      if (directory) yield* new DirectoryWalker(helper, found.fd).walk();
+    async *entries(isTarget) {
+      if (directory) yield* new DirectoryWalker(helper, found.fd).walk(isTarget);
       else yield entryOfFile(found.fd, "" as ByteString); // no bytes
     },
     [Symbol.dispose]: () => { closeSync(found.fd); },

@@ -122,6 +122,8 @@ function mountStopped({ line }: Part, context: EngineContext, stored: StoredConf
   line.call("mount", [null, "/", null, C.MS_REC | C.MS_PRIVATE, null], { what, why: "and nothing gets out" });
   const { image } = stored;
   mkdirSync(paths.directory, { recursive: true, mode: 0o700 }); // before its first start there may be none yet
+  // Before the root lies over the directory that they are in.
+  const files = view === "mounted" ? openFiles(line, stored, paths, what) : [];
   const place = line.call("openat", [C.AT_FDCWD, paths.directory, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what, why: "a directory to mount over" });
   let root: Call;
   let attached = false;
@@ -143,7 +145,18 @@ function mountStopped({ line }: Part, context: EngineContext, stored: StoredConf
   line.pick(root, 0, { register: ROOT_REGISTER });
   if (view !== "mounted") return;
   if (!attached) attach(line, root, place, what);
+  for (const { target, tree } of files) {
+    const place = openInRoot(line, root, target, { what, why: target, tolerate: "any" });
+    line.unless({ of: place, is: "failed" }, () => line.unless({ of: tree, is: "failed" }, () => { attach(line, tree, place, what); }));
+  }
   bindMounts(line, root, stored, what);
+}
+
+/** The files that every container has of its own, opened; where the person has mounted something it is that. */
+function openFiles(line: Line, { mounts }: StoredConfig, paths: ContainerPaths, what: string): { readonly target: string; readonly tree: Call }[] {
+  return ([["/etc/resolv.conf", paths.resolvConf], ["/etc/hostname", paths.hostname], ["/etc/hosts", paths.hosts]] as const)
+    .filter(([target]) => !mounts.some((mount) => mount.target === target))
+    .map(([target, file]) => ({ target, tree: line.call("open_tree", [C.AT_FDCWD, file, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], { what, why: target, tolerate: "any" }) }));
 }
 
 /** Volumes and bind mounts where they would be; what has gone away since is left out. */

@@ -11,6 +11,11 @@ const CHUNK = 256 * 1024;
 /** Filesystems without files of the container's own: proc, sysfs, devpts, mqueue, cgroup, cgroup2 (statfs(2)). */
 const KERNEL_FILESYSTEMS: readonly number[] = [0x9fa0, 0x62656572, 0x1cd1, 0x19800202, 0x27e0eb, 0x63677270];
 
+/** Whether a file or directory that is open lies on such a filesystem: its files have no size before they are read. */
+export function isKernels(fd: number): boolean {
+  return KERNEL_FILESYSTEMS.includes(statfsSync(`/proc/self/fd/${fd}`).type);
+}
+
 /** A name in a directory of ours, as a path: one component behind a descriptor, which the kernel does not resolve by name. */
 export function pathIn({ directory, name }: Place): Buffer {
   return Buffer.from(`/proc/self/fd/${directory}/${name}`, "latin1");
@@ -31,14 +36,15 @@ export class DirectoryWalker implements TreeWalker {
     this.#root = root;
   }
 
-  async *walk(): AsyncGenerator<TreeEntry> {
+  /** `isTarget`: a directory that is being written to, and that a mount shows in the tree; it is not read, or there would be no end. */
+  async *walk(isTarget: (directory: number) => boolean = () => false): AsyncGenerator<TreeEntry> {
     const stat = fstatSync(this.#root, { bigint: true });
     const [xattrs = new Map()] = this.#helper.attributes([{ directory: this.#root, name: "." as ByteString }]); // ASCII
     yield describe({ directory: this.#root, name: "." as ByteString }, "" as ByteString, stat, xattrs); // ASCII
-    yield* this.#children(this.#root, "", stat.dev);
+    if (!isTarget(this.#root)) yield* this.#children(this.#root, "", stat.dev, isTarget);
   }
 
-  async *#children(directory: number, prefix: string, device: bigint): AsyncGenerator<TreeEntry> {
+  async *#children(directory: number, prefix: string, device: bigint, isTarget: (directory: number) => boolean): AsyncGenerator<TreeEntry> {
     const names = readdirSync(`/proc/self/fd/${directory}`, { encoding: "buffer" }).map((name) => name.toString("latin1") as ByteString).sort(compareBytes); // latin1 is one character per byte
     for (let from = 0; from < names.length; from += 64) {
       const batch = names.slice(from, from + 64);
@@ -53,10 +59,11 @@ export class DirectoryWalker implements TreeWalker {
         const inner = openDirectoryIn({ directory, name });
         if (inner === undefined) continue;
         try {
+          if (isTarget(inner)) continue;
           yield entry;
           const { dev } = fstatSync(inner, { bigint: true });
-          if (dev !== device && KERNEL_FILESYSTEMS.includes(statfsSync(`/proc/self/fd/${inner}`).type)) continue;
-          yield* this.#children(inner, `${entry.path}/`, dev);
+          if (dev !== device && isKernels(inner)) continue;
+          yield* this.#children(inner, `${entry.path}/`, dev, isTarget);
         } finally {
           closeSync(inner);
         }

@@ -1,5 +1,6 @@
-import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, lchownSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, ftruncateSync, lchownSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync, unlinkSync, writeSync } from "node:fs";
 import { SampanError, errnoOf } from "../../base/errors.ts";
+import { errnoNumber, errnoText } from "../../linux/errno.ts";
 import { S_IFBLK, S_IFCHR, S_IFIFO, makeDevice } from "../../linux/constants.ts";
 import { xattrPolicy } from "../../storage/layers/index.ts";
 import { fromBytes } from "../../storage/tar/index.ts";
@@ -97,6 +98,13 @@ export class TreeWriter implements Disposable {
       closeSync(fd);
     }
     this.#later(entry, place);
+  }
+
+  /** Whether this open directory is the one that is written: the root, or what is called `name` in it. */
+  isTarget(directory: number, name: ByteString | undefined): boolean {
+    const target = name === undefined ? fstatSync(this.#root) : lstatSync(pathIn({ directory: this.#root, name }), { throwIfNoEntry: false });
+    const { dev, ino } = fstatSync(directory);
+    return target?.dev === dev && target.ino === ino;
   }
 
   /** Times of directories and all that still waits. To be called once at the end. */
@@ -273,7 +281,8 @@ function isZero(bytes: Uint8Array): boolean {
 function told(error: unknown, names: readonly ByteString[]): unknown {
   const errno = errnoOf(error);
   if (error instanceof SampanError || errno === undefined) return error;
-  const reason = errno === "ENOSPC" ? "no space left on device" : errno === "EROFS" ? "read-only file system" : errno;
+  const number = errnoNumber(errno);
+  const reason = number === undefined ? errno : errnoText(number);
   return new SampanError(errno === "ENOSPC" ? "unavailable" : "internal", `Cannot write "${shown(names)}": ${reason}`, { code: errno, cause: error });
 }
 

@@ -17,9 +17,12 @@ import type { CopyOptions, CopyResult, CopySource, CopyTarget } from "../api.ts"
 import type { EngineContext } from "../context.ts";
 import { requireRoot } from "../context.ts";
 import { decompressOnHost } from "../images/host-decompressor.ts";
+import type { ContainerRecord } from "../../storage/state/index.ts";
 import type { StoredConfig } from "../spec/stored.ts";
+import { appendEvent } from "./events.ts";
 
 interface Opened extends Disposable {
+  readonly record: ContainerRecord;
   readonly access: RootAccess;
   readonly name: string;
   readonly stored: StoredConfig;
@@ -32,7 +35,7 @@ async function openContainer(context: EngineContext, name: string): Promise<Open
   // Written by `reserve` from a StoredConfig.
   const stored = JSON.parse(context.store.containers.config(record.id)) as StoredConfig;
   const access = await openRootAccess(context, record, stored, "mounted");
-  return { access, stored, name: record.name, [Symbol.dispose]: () => { access[Symbol.dispose](); } };
+  return { access, stored, record, name: record.name, [Symbol.dispose]: () => { access[Symbol.dispose](); } };
 }
 
 function inContainer(path: string): string {
@@ -55,6 +58,7 @@ export async function copyFrom(context: EngineContext, name: string, path: strin
   const { helper } = container.access;
   using source = locateSource(container.access, helper, inContainer(path), options.followLink);
   if (!source) throw notFound(path, container.name);
+  appendEvent(context, container.record, "archive-path");
   if ("write" in target) return await writeArchive(source, target.write, options.signal);
   const owner = options.archive ? undefined : { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const to = onHost(target.path);
@@ -70,17 +74,25 @@ export async function copyFrom(context: EngineContext, name: string, path: strin
 /** Copies into a container: a path of this side, or what a tar stream holds into a directory that is there. */
 export async function copyTo(context: EngineContext, name: string, from: CopySource, path: string, options: CopyOptions): Promise<CopyResult> {
   using container = await openContainer(context, name);
-  const { access, stored } = container;
+  const { access, stored, record } = container;
   const to = inContainer(path);
   if (stored.request.readonlyRootfs && !stored.mounts.some(({ target }) => to === target || to.startsWith(`${target}/`)))
     throw new SampanError("denied", "container rootfs is marked read-only");
-  if ("archive" in from) return await extract(access, container.name, from.archive, path, options);
+  const [mounted] = stored.mounts.filter(({ target }) => to === target || to.startsWith(`${target}/`)).sort((one, other) => other.target.length - one.target.length);
+  if (mounted?.readonly === true) throw new SampanError("denied", "mounted volume is marked read-only");
+  if ("archive" in from) {
+    const result = await extract(access, container.name, from.archive, path, options);
+    appendEvent(context, record, "extract-to-dir");
+    return result;
+  }
   using source = locateSource(hostOpener, access.helper, onHost(from.path), options.followLink);
   if (!source) throw new SampanError("not-found", `lstat ${from.path}: no such file or directory`);
   const destination = locateDestination(access, to, source, () => notFound(splitPath(to).parent, container.name));
   try {
     using writer = new TreeWriter(access.helper, destination.directory, { owner: options.archive ? undefined : { uid: 0, gid: 0 } });
-    return await transfer(source, writer, destination.name, options.signal);
+    const result = await transfer(source, writer, destination.name, options.signal);
+    appendEvent(context, record, "extract-to-dir");
+    return result;
   } finally {
     closeSync(destination.directory);
   }
@@ -89,7 +101,7 @@ export async function copyTo(context: EngineContext, name: string, from: CopySou
 /** One tree into another, hard links kept; `rename` is what the source is called there. */
 async function transfer(source: Source, writer: TreeWriter, rename: ByteString | undefined, signal: AbortSignal | undefined): Promise<CopyResult> {
   const first = new Map<string, ByteString>();
-  for await (const file of source.entries()) {
+  for await (const file of source.entries((directory) => writer.isTarget(directory, rename))) {
     cancelled(signal);
     const path = [rename ?? "", file.path].filter((part) => part !== "").join("/") as ByteString; // of byte strings
     const entry = entryHeader(file, path);
@@ -144,7 +156,7 @@ async function writeArchive(source: Source, write: (chunk: Uint8Array) => void |
 async function extract(access: RootAccess, name: string, archive: AsyncIterable<Uint8Array>, path: string, options: CopyOptions): Promise<CopyResult> {
   const to = inContainer(path);
   const opened = access.open(to, C.O_DIRECTORY);
-  if ("errno" in opened) throw opened.errno === "ENOTDIR" ? new SampanError("invalid", `destination "${name}:${path}" must be a directory`) : notFound(path, name);
+  if ("errno" in opened) throw new SampanError("invalid", `destination "${name}:${path}" must be a directory`);
   const directory = opened.fd;
   try {
     using writer = new TreeWriter(access.helper, directory, {

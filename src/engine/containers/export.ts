@@ -5,6 +5,7 @@ import { DirectoryWalker, openRootAccess, treeToTar } from "../access/index.ts";
 import type { EngineContext } from "../context.ts";
 import { requireRoot } from "../context.ts";
 import type { StoredConfig } from "../spec/stored.ts";
+import { appendEvent } from "./events.ts";
 
 /** The container's root filesystem as a tar archive, without volumes and whatever else is mounted in it. */
 export async function* exportContainer(context: EngineContext, name: string, options: Cancellable): AsyncGenerator<Uint8Array> {
@@ -16,6 +17,7 @@ export async function* exportContainer(context: EngineContext, name: string, opt
   using access = await openRootAccess(context, record, stored, "bare");
   const root = access.openDirectory("/");
   try {
+    appendEvent(context, record, "export");
     for await (const chunk of treeToTar(new DirectoryWalker(access.helper, root).walk(), (path) => (path === "" ? undefined : path))) {
       options.signal?.throwIfAborted();
       yield chunk;

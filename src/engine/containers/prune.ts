@@ -6,6 +6,7 @@ import { containerPaths } from "../paths.ts";
 import { cancelled } from "./end.ts";
 import { labelTest } from "./filters.ts";
 import { trueRecords } from "./list.ts";
+import { nowNs } from "./record.ts";
 import { removeContainer } from "./remove.ts";
 import { treeBytes } from "./sizes.ts";
 
@@ -31,6 +32,7 @@ export async function pruneContainers(context: EngineContext, options: PruneOpti
   }
   const { reclaimOrphans } = await import("./orphans.ts");
   await reclaimOrphans(context);
+  context.store.events.append({ timeNs: nowNs(), type: "container", action: "prune", actorId: "", attributes: { reclaimed: String(reclaimedBytes) } });
   return { deleted, reclaimedBytes };
 }
 

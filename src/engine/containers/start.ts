@@ -198,7 +198,7 @@ export async function startContainer(context: EngineContext, stored: StoredConfi
     stdio: stdioOf(options.streams),
   });
   connectStreams(options.streams, running);
-  joined(context, options.network);
+  joined(context, stored.id, options.network);
   return { ...launched, running };
 }
 

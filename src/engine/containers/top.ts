@@ -3,6 +3,7 @@ import { listPids } from "../../runtime/cgroups/operations.ts";
 import type { Cancellable, ProcessTable } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 import { findTool, runTool } from "../host-tool.ts";
+import { appendEvent } from "./events.ts";
 import { cgroupPathsOf } from "./groups.ts";
 import { processOf } from "./liveness.ts";
 
@@ -12,6 +13,7 @@ export async function topContainer(context: EngineContext, name: string, psArgum
   const first = processOf(context, record);
   if (!first) throw new SampanError("wrong-state", `container ${record.id} is not running`);
   const paths = cgroupPathsOf(context, record.id);
+  appendEvent(context, record, "top");
   const text = await ps(context, psArguments.length === 0 ? ["-ef"] : psArguments);
   return parsePs(text, new Set(paths.directories.length > 0 ? listPids(paths) : [first.pid]));
 }

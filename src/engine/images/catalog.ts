@@ -6,7 +6,7 @@ import { digestHex, type Digest } from "../../oci/digest.ts";
 import type { ImageConfig } from "../../oci/image-config.ts";
 import { chainIds, platformOfConfig } from "../../oci/image-config.ts";
 import { formatPlatform, normalizePlatform } from "../../oci/platform.ts";
-import { formatReference, type Reference } from "../../oci/reference.ts";
+import { familiarReference, formatReference, type Reference } from "../../oci/reference.ts";
 import type { Image } from "../../images/index.ts";
 import { openContentStore, type ContentStore } from "../../storage/content/index.ts";
 import type { ImageRecord } from "../../storage/state/index.ts";
@@ -54,8 +54,10 @@ export async function registerImage(context: EngineContext, content: ContentStor
         labels: config.config?.Labels ?? {},
       });
       for (const name of names) images.tag(name, imageId, Date.now());
-      const actor = { type: "image" as const, timeNs: BigInt(Date.now()) * 1_000_000n, action };
-      for (const name of names.length === 0 ? [imageId as string] : names) events.append({ ...actor, actorId: action === "pull" ? name : imageId, attributes: { ...config.config?.Labels, name } });
+      // Of a commit the container tells; its image is tagged, or just there.
+      const actor = { type: "image" as const, timeNs: BigInt(Date.now()) * 1_000_000n, action: action === "commit" ? "tag" : action };
+      const told = names.length > 0 ? tags.map((tag) => familiarReference(tag)) : action === "commit" ? [] : [imageId as string];
+      for (const name of told) events.append({ ...actor, actorId: action === "pull" ? name : imageId, attributes: { ...config.config?.Labels, name } });
       return isNew;
     },
     { durable: true },

@@ -6,7 +6,7 @@ import { digestOf } from "../../oci/digest.ts";
 import type { ExecutionConfig } from "../../oci/image-config.ts";
 import { encodeJson } from "../../oci/manifest.ts";
 import { hostPlatform } from "../../oci/platform.ts";
-import { parseReference, withDefaultTag } from "../../oci/reference.ts";
+import { familiarReference, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import { appendLayer, applyChanges, createImage } from "../../images/index.ts";
 import { diffToTar, type TreeEntry, type TreeWalker } from "../../storage/layers/index.ts";
 import { fromBytes } from "../../storage/tar/index.ts";
@@ -14,6 +14,7 @@ import type { ContainerRecord } from "../../storage/state/index.ts";
 import { DirectoryWalker, openHostAccess } from "../access/index.ts";
 import type { Cancellable, CommitRequest } from "../api.ts";
 import { storedConfigOf } from "../containers/begin.ts";
+import { appendEvent } from "../containers/events.ts";
 import { pauseContainer, unpauseContainer } from "../containers/pause.ts";
 import { findSteady } from "../containers/settle.ts";
 import type { EngineContext } from "../context.ts";
@@ -69,6 +70,8 @@ export async function commitContainer(context: EngineContext, name: string, requ
   const image = await createImage(content, committed, [...manifest.layers, layer.descriptor]);
   await keep.blobs([image.manifest.digest]);
   await registerImage(context, content, { image, tags, action: "commit" });
+  const [tag] = tags;
+  appendEvent(context, record, "commit", { comment: request.message, imageID: image.config.imageId, imageRef: tag === undefined ? "" : familiarReference(tag) });
   return { id: image.config.imageId };
 }
 

@@ -1,5 +1,5 @@
 import { SampanError } from "../../base/errors.ts";
-import { formatReference, parseReference, withDefaultTag } from "../../oci/reference.ts";
+import { familiarReference, formatReference, parseReference, withDefaultTag } from "../../oci/reference.ts";
 import type { EngineContext } from "../context.ts";
 import { openContent, publishReferences } from "./catalog.ts";
 import { findImage } from "./find.ts";
@@ -11,7 +11,7 @@ export async function tagImage(context: EngineContext, name: string, target: str
   const { image } = findImage(context, name);
   context.store.transaction(() => {
     context.store.images.tag(formatReference(reference), image.id, Date.now());
-    context.store.events.append({ type: "image", action: "tag", actorId: image.id, timeNs: BigInt(Date.now()) * 1_000_000n, attributes: { ...image.labels, name: formatReference(reference) } });
+    context.store.events.append({ type: "image", action: "tag", actorId: image.id, timeNs: BigInt(Date.now()) * 1_000_000n, attributes: { ...image.labels, name: familiarReference(reference) } });
   });
   await publishReferences(context, await openContent(context));
 }

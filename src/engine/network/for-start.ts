@@ -11,6 +11,7 @@ import type { NetworkFiles } from "./files.ts";
 import { attachmentsOf, leaseEndpoint } from "./lease.ts";
 import type { Endpoint } from "./lease.ts";
 import { isModelOfItsOwn, networkModeOf } from "./model.ts";
+import { appendNetworkEvent } from "./events.ts";
 import { ensureBridge, readyIndex } from "./bridge.ts";
 import { refreshMembers } from "./members.ts";
 import { wishesOf } from "./wishes.ts";
@@ -104,7 +105,11 @@ async function publish(context: EngineContext, { published, endpoints }: Network
   await publishPorts(context, published, portTarget(places, (id) => internal.has(id)));
 }
 
-/** Once keel works on the plan: the others on its networks are told the container's names. */
-export function joined(context: EngineContext, start: NetworkStart): void {
-  if (start.endpoints.length > 0) refreshMembers(context, start.endpoints.map(({ network }) => network.id));
+/** Once keel works on the plan: the others on its networks are told the container's names, and whoever listens of the connection. */
+export function joined(context: EngineContext, id: ContainerId, start: NetworkStart): void {
+  if (start.endpoints.length === 0) return;
+  context.store.transaction(() => {
+    for (const { network } of start.endpoints) appendNetworkEvent(context, network, "connect", { container: id });
+  });
+  refreshMembers(context, start.endpoints.map(({ network }) => network.id));
 }

@@ -2,6 +2,7 @@ import type { ContainerRecord } from "../../storage/state/index.ts";
 import { deleteLink } from "../../network/rtnetlink/link.ts";
 import { BatchWriter } from "../../network/rtnetlink/batch.ts";
 import type { EngineContext } from "../context.ts";
+import { appendNetworkEvent } from "./events.ts";
 import { networkOf } from "./model.ts";
 import { refreshMembers } from "./members.ts";
 
@@ -25,9 +26,22 @@ export async function leaveNetworks(context: EngineContext, { id, bootId }: Pick
     if (endpoints.length > 0 && store.resources.holders("netns", id).length > 0) await removeLinks(context, endpoints.map(({ hostInterface }) => hostInterface));
   }
   return async () => {
-    if (networkIds.length > 0) refreshMembers(context, networkIds);
+    if (networkIds.length > 0) {
+      appendDisconnects(context, id, networkIds);
+      refreshMembers(context, networkIds);
+    }
     if (ports.length > 0) await (await import("./loopback.ts")).releaseLoopback(context);
   };
+}
+
+function appendDisconnects(context: EngineContext, container: string, networkIds: readonly string[]): void {
+  const { store } = context;
+  store.transaction(() => {
+    for (const networkId of networkIds) {
+      const row = store.networks.get(networkId);
+      if (row !== undefined) appendNetworkEvent(context, networkOf(row), "disconnect", { container });
+    }
+  });
 }
 
 export function isInternal(context: EngineContext, networkId: string): boolean {

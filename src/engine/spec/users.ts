@@ -133,7 +133,9 @@ export function resolveUser(question: UserQuestion): ResolvedUser {
     if (number === undefined) throw new SampanError("invalid", `Unable to find group ${wanted}`, { exitCode: 125 });
     additional.add(number);
   }
-  for (const id of [uid, gid, ...additional])
+  // The user's group is among them, so that a set-group-ID program cannot shake it off (CVE-2022-36109).
+  const additionalGids = [gid, ...[...additional].filter((group) => group !== gid)];
+  for (const id of [uid, ...additionalGids])
     if (!Number.isSafeInteger(id) || id < 0 || id > MAX_ID) throw new SampanError("invalid", `Cannot use user "${user}": the image gives it an id out of range`, { exitCode: 125 });
-  return { uid, gid, additionalGids: [...additional], home: entry?.home === undefined || entry.home === "" ? "/" : entry.home };
+  return { uid, gid, additionalGids, home: entry?.home === undefined || entry.home === "" ? "/" : entry.home };
 }

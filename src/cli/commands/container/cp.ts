@@ -28,6 +28,8 @@ export const command = defineCommand({
     if (source.container !== undefined && target.container !== undefined) throw new SampanError("unsupported", "copying between containers is not supported");
     for (const { container, path } of [source, target]) if (container !== undefined && path === "") throw new SampanError("invalid", `no path in container ${JSON.stringify(container)} was given`);
     const options = { archive: flags.archive, followLink: flags["follow-link"], signal: context.signal };
+    // As Docker: nobody reads it in a script.
+    const quiet = flags.quiet || !io.isTerminal(1);
     const { containers } = await context.engine();
     if (source.container !== undefined) {
       if (target.path === "-") {
@@ -36,12 +38,12 @@ export const command = defineCommand({
         return 0;
       }
       const { bytes } = await containers.copyFrom(source.container, source.path, { path: target.path }, options);
-      if (!flags.quiet) io.err(`Successfully copied ${humanSize(bytes, 3)} to ${target.path}\n`);
+      if (!quiet) io.err(`Successfully copied ${humanSize(bytes, 3)} to ${target.path}\n`);
       return 0;
     }
     const from = source.path === "-" ? { archive: io.input() } : { path: source.path };
     const { bytes } = await containers.copyTo(target.container ?? "", from, target.path, options);
-    if (!flags.quiet) io.err(`Successfully copied ${humanSize(bytes, 3)} to ${target.container ?? ""}:${target.path}\n`);
+    if (!quiet) io.err(`Successfully copied ${humanSize(bytes, 3)} to ${target.container ?? ""}:${target.path}\n`);
     return 0;
   },
 });

@@ -41,6 +41,7 @@ async function stopFound(context: EngineContext, record: ContainerRecord, option
     const ended = await untilEnded(paths, process, { timeoutMs: timeoutS < 0 ? undefined : timeoutS * 1000, signal: options.signal });
     if (!ended) {
       await send(context, record, process, SIGKILL);
+      await hasten(context, record);
       if (!(await untilEnded(paths, process, { timeoutMs: KILL_TIMEOUT_MS, signal: options.signal }))) throw doesNotDie(record, process);
     }
   }
@@ -83,6 +84,7 @@ export async function killContainer(context: EngineContext, name: string, option
   if ([SIGKILL, SIGTERM, SIGINT, SIGQUIT].includes(signal) || (own !== undefined && own !== "" && signalNumber(own) === signal)) markStopped(context, record);
   if (!(await send(context, record, process, signal))) throw notRunning(name, record);
   if (signal !== SIGKILL) return;
+  await hasten(context, record);
   const ended = await untilEnded(containerPaths(context.paths, record.id), process, { timeoutMs: KILL_TIMEOUT_MS, signal: options.signal });
   if (!ended) throw doesNotDie(record, process);
   await steady(context, record);
@@ -96,6 +98,12 @@ function doesNotDie(record: ContainerRecord, process: ProcessRef): SampanError {
   return new SampanError("unavailable", `Cannot kill container "${record.name}": process ${process.pid} does not die`, {
     hint: `Look at /proc/${process.pid}/stack: a process in an uninterruptible wait dies only after that`,
   });
+}
+
+/** After SIGKILL its CPU limit only keeps a container from dying; a next run gets a group, and a limit, of its own. */
+async function hasten(context: EngineContext, record: ContainerRecord): Promise<void> {
+  const { unthrottle } = await import("../../runtime/cgroups/operations.ts");
+  unthrottle(cgroupPathsOf(context, record.id));
 }
 
 /** Said before the signal is sent: whoever sees the end must know that it was wanted. */

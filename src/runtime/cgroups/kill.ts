@@ -67,3 +67,18 @@ function killOne(pid: number): void {
     if (errnoOf(error) !== "ESRCH") throw error;
   }
 }
+
+/**
+ * Lets what was killed die at full speed: a process of a group that has used up its share of CPU time does not even end before
+ * its next period, and with a small share not for minutes, what it holds in the kernel (locks of mounts, say) being held with it.
+ */
+export function unthrottle({ controllers }: CgroupPaths): void {
+  const { cpu } = controllers;
+  if (cpu === undefined) return;
+  try {
+    if (cpu.version === 2) writeIfPresent(`${cpu.directory}/cpu.max`, "max");
+    else writeIfPresent(`${cpu.directory}/cpu.cfs_quota_us`, "-1");
+  } catch {
+    // Then it takes the time that it takes.
+  }
+}

@@ -6,7 +6,7 @@
 export { readStats, oomKilled } from "./stats.ts";
 export type { CgroupStats } from "./stats.ts";
 export { freeze, isFrozen, thaw } from "./freeze.ts";
-export { isPopulated, killAll, listPids } from "./kill.ts";
+export { isPopulated, killAll, listPids, unthrottle } from "./kill.ts";
 export { removeCgroup } from "./remove.ts";
 export { applyUpdate, compileUpdate } from "./update.ts";
 export { applyPlan, performWrite, readBack } from "./apply.ts";

@@ -24,6 +24,7 @@ export function statsOf(paths: CgroupPaths): Record<string, unknown> {
   const unlimited = 2 ** 63 - 4096;
   const percpu = paths.controllers["cpuacct"] ? (readText(`${paths.controllers["cpuacct"].directory}/cpuacct.usage_percpu`) ?? "").trim().split(" ").filter((word) => word !== "").map(Number) : [];
   const devices = io?.devices ?? [];
+  const { usageBytes = 0, limitBytes = unlimited, swapBytes = 0, swapLimitBytes = unlimited } = memory ?? {};
   return {
     cpu: {
       usage: { total: cpu?.usageNs ?? 0, ...(percpu.length > 0 ? { percpu } : {}), kernel: cpu?.systemNs ?? 0, user: cpu?.userNs ?? 0 },
@@ -31,8 +32,9 @@ export function statsOf(paths: CgroupPaths): Record<string, unknown> {
     },
     memory: {
       cache: memory?.fileBytes ?? 0,
-      usage: { limit: memory?.limitBytes ?? unlimited, usage: memory?.usageBytes ?? 0, max: memory?.maxUsageBytes ?? 0, failcnt: group?.version === 1 ? numberIn(`${directory}/memory.failcnt`) : 0 },
-      swap: { limit: memory?.swapLimitBytes ?? unlimited, usage: memory?.swapBytes ?? 0, failcnt: group?.version === 1 ? numberIn(`${directory}/memory.memsw.failcnt`) : 0 },
+      usage: { limit: limitBytes, usage: usageBytes, max: memory?.maxUsageBytes ?? 0, failcnt: group?.version === 1 ? numberIn(`${directory}/memory.failcnt`) : 0 },
+      // Memory and swap together, on both versions, as in runc.
+      swap: { limit: Math.min(unlimited, limitBytes + swapLimitBytes), usage: usageBytes + swapBytes, failcnt: group?.version === 1 ? numberIn(`${directory}/memory.memsw.failcnt`) : 0 },
       kernel: { limit: unlimited, usage: group?.version === 1 ? numberIn(`${directory}/memory.kmem.usage_in_bytes`) : 0, failcnt: 0 },
       raw: group ? flat(readText(`${directory}/memory.stat`)) : {},
     },

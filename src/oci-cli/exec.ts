@@ -17,7 +17,7 @@ import { count } from "./flags.ts";
 import { processLabel } from "./labels.ts";
 import { filterOf } from "./seccomp.ts";
 import { loadContainer, statusOf, storedConfig } from "./state.ts";
-import { joinBeneath } from "./sub-cgroup.ts";
+import { joinForExec } from "./sub-cgroup.ts";
 import { terminalMonitor } from "./terminal.ts";
 import { idleStreams, ownStreams } from "./streams.ts";
 
@@ -102,7 +102,7 @@ export async function execInContainer(context: Context, id: string, flags: Flags
       name: id, process, linux: config.linux, target: 3 + preserve, detach, keepBelow: 3 + preserve,
       namespaces: new Set([...namespaces.keys()].map((type) => (type === "network" ? "net" : type === "mount" ? "mnt" : type))),
       userNamespace: namespaces.has("user"), timeNamespace: namespaces.has("time"),
-      cgroup: state.cgroup ? joinBeneath(state.cgroup.paths, flags.values("cgroup"), id) : { v1TaskFiles: [] },
+      cgroup: state.cgroup ? joinForExec(context, state.cgroup.paths, flags.values("cgroup"), id, target) : { v1TaskFiles: [] },
       ...(pidfdSocket === undefined ? {} : { pidfdSocket: resolve(pidfdSocket) }),
       host: { lastCapability: LAST_CAPABILITY },
       state: { ociVersion: state.ociVersion, id, bundle: state.bundle, ...(state.annotations ? { annotations: state.annotations } : {}) },

@@ -1,13 +1,14 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { SampanError } from "../base/errors.ts";
 import type { CgroupJoin, CgroupPaths } from "../runtime/cgroups/index.ts";
-import { joinOf } from "../runtime/cgroups/index.ts";
+import { joinBeside, joinOf, readText } from "../runtime/cgroups/index.ts";
+import type { Context } from "./context.ts";
 
 /**
  * Where an exec with `--cgroup [CONTROLLER[,...]:]PATH` goes: groups beneath the container's own, which it has made for itself.
  * Without a controller it is the same path in every hierarchy.
  */
-export function joinBeneath(paths: CgroupPaths, asked: readonly string[], id: string): CgroupJoin {
+function joinBeneath(paths: CgroupPaths, asked: readonly string[], id: string): CgroupJoin {
   const beneath = new Map<string, string>();
   for (const text of asked) {
     const colon = text.indexOf(":");
@@ -24,4 +25,10 @@ export function joinBeneath(paths: CgroupPaths, asked: readonly string[], id: st
     if (!existsSync(directory)) throw new SampanError("not-found", `Cannot exec in container "${id}": adding pid to "${directory}": no such file or directory`);
   const moved = (directory: string): string => beneath.get(directory) ?? directory;
   return joinOf({ ...paths, directories: paths.directories.map(moved), ...(paths.unified === undefined ? {} : { unified: moved(paths.unified) }) });
+}
+
+/** Where an exec goes: the group that it asks for, else the container's, else (v2, where that holds groups itself) the first process's. `proc` is its directory in /proc. */
+export function joinForExec(context: Context, paths: CgroupPaths, asked: readonly string[], id: string, proc: number): CgroupJoin {
+  if (asked.length > 0) return joinBeneath(paths, asked, id);
+  return joinBeside(joinOf(paths), context.cgroups.unified, () => readFileSync(`/proc/self/fd/${proc}/cgroup`, "utf8"), readText);
 }

@@ -1,10 +1,11 @@
-import { closeSync, fstatSync } from "node:fs";
+import { closeSync, fstatSync, readFileSync } from "node:fs";
 import { SampanError } from "../../base/errors.ts";
 import { createId } from "../../base/ids.ts";
 import type { Plan, Report } from "../../plan/index.ts";
 import { planFailure, startPlan } from "../../plan/index.ts";
 import { compileExec } from "../../runtime/exec.ts";
 import type { CgroupJoin } from "../../runtime/cgroups/index.ts";
+import { joinBeside, readText } from "../../runtime/cgroups/index.ts";
 import type { MonitorPlan } from "../../runtime/index.ts";
 import type { ContainerRecord } from "../../storage/state/index.ts";
 import type { ExecOptions, ExecRequest, SessionResult, Streams } from "../api.ts";
@@ -39,7 +40,7 @@ export async function execInContainer(context: EngineContext, name: string, requ
     const monitor = monitored ? await monitorPlan(request, options, streams) : undefined;
     const seccomp = await context.seccomp(securityOptions(stored.request).seccomp, capabilitiesOf(stored.request));
     const plan = compileExec({
-      name: record.name, process: process_, target: 3, userNamespace: false, cgroup: joinOf(context, record),
+      name: record.name, process: process_, target: 3, userNamespace: false, cgroup: joinOf(context, record, directory),
       idleStreams, host: { lastCapability: context.hostFacts([]).lastCapability }, ...(seccomp ? { seccomp } : {}), ...(monitor ? { monitor } : {}),
     });
     return await runExec(context, record, request, plan, { ...options, streams }, directory);
@@ -93,10 +94,12 @@ async function runExec(context: EngineContext, record: ContainerRecord, request:
   return { exitCode: report.status, signal: report.signal, detached: false };
 }
 
-/** The container's groups, as they were recorded when they were made. */
-function joinOf(context: EngineContext, record: ContainerRecord): CgroupJoin {
+/** The container's groups, as they were recorded when they were made; `directory` is its first process's in /proc. */
+function joinOf(context: EngineContext, record: ContainerRecord, directory: number): CgroupJoin {
   const { directories, unified } = cgroupPathsOf(context, record.id);
-  return { v1TaskFiles: directories.filter((directory) => directory !== unified).map((directory) => `${directory}/tasks`), ...(unified === undefined ? {} : { v2Directory: unified }) };
+  const v1TaskFiles = directories.filter((path) => path !== unified).map((path) => `${path}/tasks`);
+  if (unified === undefined) return { v1TaskFiles };
+  return joinBeside({ v1TaskFiles, v2Directory: unified }, context.cgroups.unified, () => readFileSync(`/proc/self/fd/${directory}/cgroup`, "utf8"), readText);
 }
 
 /** /proc/PID of the container's first process, or Docker's words for why there is none. The caller closes it. */

@@ -2,7 +2,7 @@ import { existsSync, linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { SampanError, errnoOf } from "../../base/errors.ts";
 import type { Plan, Report, Running } from "../../plan/index.ts";
 import { planFailure, startPlan } from "../../plan/index.ts";
-import { compileCgroup, readText } from "../../runtime/cgroups/index.ts";
+import { compileCgroup, moveOutHint, readText } from "../../runtime/cgroups/index.ts";
 import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
 import type { Launch, MonitorPlan } from "../../runtime/index.ts";
 import { compile } from "../../runtime/index.ts";
@@ -214,6 +214,11 @@ export function startFailure(stored: StoredConfig, plan: Plan, report: Report): 
     hint: isProgram && exitCode === 127 ? `Does "${stored.image.reference}" have this program? Look with: sampan run --rm ${stored.request.rootfs ? "--rootfs " : ""}${stored.image.reference} ls /bin`
       : failure.call?.name === "move_mount" && failure.code === "EINVAL" ? "A directory cannot be mounted on a file, nor a file on a directory."
       : failure.call?.stage === "root filesystem" && failure.code === "EINVAL" && stored.request.rootfs ? `The filesystem of "${stored.request.rootfs.path}" may be one that no overlay can lie on. Run on the directory itself, which changes it: --rootfs ${stored.request.rootfs.path}:rw`
+      : failure.code === "EBUSY" && failure.message.includes("/cgroup.subtree_control") ? handOnHint(failure.message)
       : option !== undefined ? `The kernel refused this value: change ${option}` : undefined,
   });
+}
+
+function handOnHint(message: string): string {
+  return `Processes in that group itself keep it from handing controllers on; ${moveOutHint(/"([^"]*)\/cgroup\.subtree_control"/.exec(message)?.[1] ?? "")}`;
 }

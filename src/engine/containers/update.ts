@@ -28,6 +28,9 @@ export async function updateContainer(context: EngineContext, name: string, requ
   // Written by `reserve` from a StoredConfig.
   const stored = JSON.parse(context.store.containers.config(record.id)) as StoredConfig;
   const given = Object.fromEntries(Object.entries(request.resources).filter(([, value]) => value !== undefined)) as ResourceRequest; // the same, less what was not given
+  const sum = memoryAndSwap(stored.request.resources);
+  if (given.memoryBytes && !given.memorySwapBytes && sum > 0 && given.memoryBytes > sum)
+    throw new SampanError("conflict", "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time");
   const updated: StoredConfig = {
     ...stored,
     request: { ...stored.request, resources: merge(stored.request.resources, given), ...(request.restart ? { restart: request.restart } : {}) },
@@ -37,7 +40,7 @@ export async function updateContainer(context: EngineContext, name: string, requ
     const groups = cgroupPathsOf(context, record.id);
     if (running && groups.directories.length > 0) {
       const { devices: _devices, ...resources } = ociResources(given, false, []);
-      const after = applyUpdate(resources, context.cgroups, cgroupPath(stored), groups);
+      const after = applyUpdate(resources, context.cgroups, cgroupPath(stored), groups, { keepSum: true });
       const added = after.directories.filter((directory) => !groups.directories.includes(directory));
       if (added.length > 0) context.store.resources.record(added.map((key) => ({ kind: "cgroup" as const, key, lifetime: "run" as const, containerId: record.id })), Date.now());
     } else if (running) throw new SampanError("unsupported", `Cannot update container "${record.name}": this host has no control groups`);
@@ -54,9 +57,16 @@ export async function updateContainer(context: EngineContext, name: string, requ
 /** What was given goes over what was there; one way to say how much CPU takes the place of the other. */
 function merge(before: ResourceRequest, given: ResourceRequest): ResourceRequest {
   const merged = { ...before, ...given };
+  // A new limit leaves the sum as it is, the default one too.
+  if (given.memoryBytes && !given.memorySwapBytes && before.memoryBytes) merged.memorySwapBytes = memoryAndSwap(before);
   if (given.nanoCpus) {
     delete merged.cpuQuotaUs;
     delete merged.cpuPeriodUs;
   } else if (given.cpuQuotaUs || given.cpuPeriodUs) delete merged.nanoCpus;
   return merged;
+}
+
+/** The limit of both together, -1 for none, 0 where nothing was said: twice the memory unless it was given. */
+function memoryAndSwap({ memoryBytes = 0, memorySwapBytes }: ResourceRequest): number {
+  return memorySwapBytes ?? memoryBytes * 2;
 }

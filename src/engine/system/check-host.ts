@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf } from "../../base/errors.ts";
 import { capabilityName } from "../../linux/capabilities.ts";
+import { moveOutHint } from "../../runtime/cgroups/index.ts";
 import type { HostCheck } from "../api.ts";
 import { findKeel } from "../executor.ts";
 import type { EngineContext } from "../context.ts";
@@ -162,20 +163,29 @@ function cgroupChecks({ cgroups }: EngineContext): HostCheck[] {
     ...wanted.map(([names, options]) => {
       const name = names.find((candidate) => controllers.has(candidate));
       const hierarchy = name === undefined ? undefined : controllers.get(name);
+      if (hierarchy?.version === 2 && isKeptBack(hierarchy.mountpoint, name ?? ""))
+        return degraded(`cgroup ${name ?? ""}`, `processes in ${hierarchy.mountpoint} itself keep it from being handed on: ${options} ${options.includes(" and ") ? "are" : "is"} refused`, moveOutHint(hierarchy.mountpoint));
       return hierarchy !== undefined ? ok(`cgroup ${name ?? ""}`, `version ${hierarchy.version}, at ${hierarchy.mountpoint}`)
-        : degraded(`cgroup ${names[0] ?? ""}`, `no hierarchy has it: ${options} ${options.includes(" and ") ? "are" : "is"} refused`, controllerRemedy(names));
+        : degraded(`cgroup ${names[0] ?? ""}`, `no hierarchy has it: ${options} ${options.includes(" and ") ? "are" : "is"} refused`, controllerRemedy(version, names));
     }),
     deviceCheck(cgroups),
     cgroups.unified !== undefined || controllers.has("freezer") ? ok("cgroup freezer", cgroups.unified === undefined ? "version 1" : "version 2") : degraded("cgroup freezer", "sampan pause is refused", "mount -t cgroup2 none /sys/fs/cgroup/unified"),
   ];
 }
 
+/** Below the machine's own top (which has no cgroup.type) a group with processes hands on no more than it does already. */
+function isKeptBack(top: string, controller: string): boolean {
+  const words = (file: string): string[] => (readIfThere(`${top}/${file}`) ?? "").split(/\s+/);
+  return existsSync(`${top}/cgroup.type`) && !words("cgroup.subtree_control").includes(controller) && words("cgroup.procs")[0] !== "";
+}
+
 /** The kernel lists a controller that no mount shows; one that it lacks has to come with another kernel. */
-function controllerRemedy(names: readonly string[]): string {
+function controllerRemedy(version: EngineContext["cgroups"]["version"], names: readonly string[]): string {
   const known = (readIfThere("/proc/cgroups") ?? "").split("\n").map((line) => line.split("\t"));
   const row = known.find(([name = ""]) => names.includes(name) || (names.includes("io") && name === "blkio"));
   if (row === undefined) return "Boot a kernel that has it";
   if (row[3] === "0") return `It is turned off at boot: add cgroup_enable=${row[0] ?? ""} to the kernel's command line`;
+  if (version === "v2") return `The group at /sys/fs/cgroup does not get it: whoever made that group has to hand it on (echo +${names[0] ?? ""} to cgroup.subtree_control above it)`;
   return `Mount it: mount -t cgroup -o ${row[0] ?? ""} none /sys/fs/cgroup/${row[0] ?? ""}`;
 }
 

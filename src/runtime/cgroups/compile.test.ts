@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Resources } from "../../oci/index.ts";
 import { SampanError } from "../../base/index.ts";
-import { compileCgroup, joinOf } from "./compile.ts";
+import { compileCgroup, joinBeside, joinOf } from "./compile.ts";
 import { defaultDeviceRules } from "./device-rules.ts";
 import { parseCgroupHost } from "./host.ts";
 import type { CgroupHost, CgroupPlan, ReadText } from "./types.ts";
@@ -25,9 +25,11 @@ const compile = (resources: Resources, host: CgroupHost, read: ReadText = nothin
   compileCgroup(resources, host, "/sampan/ab", { read, ...(docker ? { defaultSwap: "double" as const } : {}) });
 /** "memory/memory.limit_in_bytes=5" for each write, without the common part of the path. */
 const written = (plan: CgroupPlan): string[] => plan.writes.map((write) => `${write.path.slice(top.length + 1).replace(/\/?sampan\/ab\/(?=[^/]*$)/, (found) => (found.startsWith("/") ? "/" : ""))}=${write.value}`);
-const problemsOf = (resources: Resources, host: CgroupHost): string => {
+/** Those of the container's own group. */
+const limits = (plan: CgroupPlan): string[] => written({ ...plan, writes: plan.writes.filter(({ path }) => !path.endsWith("cgroup.subtree_control")) });
+const problemsOf = (resources: Resources, host: CgroupHost, read: ReadText = nothing): string => {
   try {
-    compile(resources, host);
+    compile(resources, host, read);
   } catch (error) {
     if (error instanceof SampanError && error.kind === "unsupported") return `${error.message} | ${error.hint ?? ""}`;
     throw error;
@@ -60,8 +62,26 @@ describe("which hierarchies", () => {
     expect(compile({}, v2).remove).toEqual([`${top}/sampan/ab`]);
     expect(written(compile({}, v2))).toEqual(["cgroup.subtree_control=+memory +cpu +pids +io", "sampan/cgroup.subtree_control=+memory +cpu +pids +io"]);
     const read: ReadText = (path) => (path === `${top}/cgroup.subtree_control` ? "cpu io memory pids\n" : "memory\n");
-    expect(written(compile({ cpu: { cpus: "0" } }, v2, read))).toEqual(["cgroup.subtree_control=+cpuset", "sampan/cgroup.subtree_control=+cpu +pids +io +cpuset", "cpuset.cpus=0"]);
+    expect(written(compile({ cpu: { cpus: "0" } }, v2, read))).toEqual(["cgroup.subtree_control=+cpuset", "sampan/cgroup.subtree_control=+cpuset", "sampan/cgroup.subtree_control=+cpu +pids +io", "cpuset.cpus=0"]);
     expect(written(compile({}, v2, () => "cpu io memory pids cpuset\n"))).toEqual([]);
+  });
+  test("v2: a group above that hands nothing on is an error where a limit needs it, and no matter where it does not", () => {
+    const handing = compile({ memory: { limit: 4096 } }, v2).writes.filter(({ path }) => path.endsWith("cgroup.subtree_control"));
+    expect(handing.map(({ value, ignoreErrno }) => [value, ignoreErrno?.includes("EBUSY") === true])).toEqual([["+memory", false], ["+cpu +pids +io", true], ["+memory", false], ["+cpu +pids +io", true]]);
+  });
+  test("v2: one more process is born beside the first where the container's group itself takes none", () => {
+    const { join } = compile({}, v2);
+    const beside = (control: string, text: string, host = v2): string | undefined =>
+      joinBeside(join, host.unified, () => text, (path) => (path === `${top}/sampan/ab/cgroup.subtree_control` ? control : undefined)).v2Directory?.slice(top.length);
+    expect(beside("", "0::/sampan/ab/init\n")).toBe("/sampan/ab");
+    expect(beside("memory\n", "0::/sampan/ab/init.scope\n")).toBe("/sampan/ab/init.scope");
+    expect(beside("memory\n", "0::/sampan/ab\n")).toBe("/sampan/ab");
+    // Somewhere else is not followed, nor a group whose name begins alike.
+    expect(beside("memory\n", "0::/sampan/abc\n")).toBe("/sampan/ab");
+    expect(beside("memory\n", "0::/user.slice\n")).toBe("/sampan/ab");
+    // An engine in a container, without a cgroup namespace: the mount shows a part of the tree, the kernel's text all of it.
+    const nested = parseCgroupHost(`33 21 0:28 /docker/x ${top} rw - cgroup2 cgroup2 rw\n`, "0::/docker/x\n", () => "memory\n");
+    expect(beside("memory\n", "0::/docker/x/sampan/ab/init\n", nested)).toBe("/sampan/ab/init");
   });
   test("paths that leave the tree are refused", () => {
     for (const path of ["sampan/ab", "/", "/sampan/../x", "/sampan//x", "/a/.", "/a\n", ""]) {
@@ -82,11 +102,11 @@ describe("memory", () => {
     const plan = compile({ memory: { limit: 8192, swap: 8192 } }, v1);
     expect(plan.writes[1]).toMatchObject({ value: "8192", option: "--memory-swap" });
     expect(plan.writes[1]?.ignoreErrno).toBeUndefined();
-    expect(written(compile({ memory: { limit: 8192, swap: 8192 } }, v2)).slice(2)).toEqual(["memory.swap.max=0", "memory.max=8192"]);
+    expect(limits(compile({ memory: { limit: 8192, swap: 8192 } }, v2))).toEqual(["memory.swap.max=0", "memory.max=8192"]);
   });
   test("unlimited swap", () => {
     expect(written(compile({ memory: { limit: 8192, swap: -1 } }, v1))).toEqual(["memory/memory.limit_in_bytes=8192"]);
-    expect(written(compile({ memory: { limit: 8192, swap: -1 } }, v2)).slice(2)).toEqual(["memory.max=8192"]);
+    expect(limits(compile({ memory: { limit: 8192, swap: -1 } }, v2))).toEqual(["memory.max=8192"]);
   });
   test("the rest, and what v2 does not have", () => {
     expect(written(compile({ memory: { reservation: 4096, swappiness: 0, disableOOMKiller: true, kernelTCP: 1 } }, v1))).toEqual([
@@ -103,8 +123,8 @@ describe("cpu and cpuset", () => {
     expect(written(compile({ cpu: { quota: 4000, period: 50_000, shares: 512, burst: 10, idle: 1 } }, v1))).toEqual([
       "cpu,cpuacct/cpu.shares=512", "cpu,cpuacct/cpu.cfs_period_us=50000", "cpu,cpuacct/cpu.cfs_quota_us=4000", "cpu,cpuacct/cpu.cfs_burst_us=10", "cpu,cpuacct/cpu.idle=1",
     ]);
-    expect(written(compile({ cpu: { quota: 250_000, shares: 512 } }, v2)).slice(2)).toEqual(["cpu.weight=50", "cpu.max=250000 100000"]);
-    expect(written(compile({ cpu: { quota: -1 } }, v2)).slice(2)).toEqual([]);
+    expect(limits(compile({ cpu: { quota: 250_000, shares: 512 } }, v2))).toEqual(["cpu.weight=50", "cpu.max=250000 100000"]);
+    expect(limits(compile({ cpu: { quota: -1 } }, v2))).toEqual([]);
     expect(problemsOf({ cpu: { realtimeRuntime: 1 } }, v2)).toContain("--cpu-rt-runtime");
   });
   test("v1 cpuset: parents first, both files, and a parent that is filled is left alone", () => {
@@ -116,6 +136,18 @@ describe("cpu and cpuset", () => {
     files[`${top}/cpuset/sampan/cpuset.cpus`] = "1\n";
     files[`${top}/cpuset/sampan/cpuset.mems`] = "0\n";
     expect(written(compile({ cpu: { mems: "0" } }, v1, (path) => files[path]))).toEqual(["cpuset/cpuset.cpus=1", "cpuset/cpuset.mems=0"]);
+  });
+  test("CPUs and memory nodes that are not there are refused in Docker's words, whatever the kernel would make of them", () => {
+    const onV1 = (path: string): string | undefined => ({ [`${top}/cpuset/cpuset.cpus`]: "0-3\n", [`${top}/cpuset/cpuset.mems`]: "0\n" })[path];
+    const onV2 = (path: string): string | undefined => ({ [`${top}/cpuset.cpus.effective`]: "0-3\n", [`${top}/cpuset.mems.effective`]: "0\n" })[path];
+    for (const [host, read] of [[v1, onV1], [v2, onV2]] as const) {
+      expect(problemsOf({ cpu: { cpus: "2,5" } }, host, read)).toStartWith("Requested CPUs are not available - requested 2,5, available: 0-3");
+      expect(problemsOf({ cpu: { mems: "1" } }, host, read)).toStartWith("Requested memory nodes are not available - requested 1, available: 0");
+      expect(compile({ cpu: { cpus: "0-3", mems: "0" } }, host, read).writes.map(({ value }) => value)).toContain("0-3");
+    }
+    // What a group above was narrowed to counts.
+    const narrowed: ReadText = (path) => (path === `${top}/sampan/cpuset.cpus.effective` ? "1\n" : onV2(path));
+    expect(problemsOf({ cpu: { cpus: "0" } }, v2, narrowed)).toContain("available: 1");
   });
   test("cpuset mounted together with memory must be filled though nobody asked", () => {
     const host = parseCgroupHost(mount(30, "all", "cpuset,memory"), "2:cpuset,memory:/\n", nothing);
@@ -155,7 +187,7 @@ describe("other controllers", () => {
     expect(written(compile({ devices: [{ allow: true, access: "rwm" }] }, v1))).toEqual([]);
   });
   test("unified: one file of an available controller, nothing else", () => {
-    expect(written(compile({ unified: { "memory.high": "5M", "cgroup.max.depth": "2" } }, v2)).slice(2)).toEqual(["memory.high=5M", "cgroup.max.depth=2"]);
+    expect(limits(compile({ unified: { "memory.high": "5M", "cgroup.max.depth": "2" } }, v2))).toEqual(["memory.high=5M", "cgroup.max.depth=2"]);
     expect(written(compile({ unified: { "hugetlb.2MB.max": "0" } }, hybrid)).at(-1)).toBe("unified/hugetlb.2MB.max=0");
     for (const key of ["../memory.max", "a/b.c", "cgroup.procs", "cgroup.kill", "cgroup.subtree_control", "nosuch.max", "memory", "misc.max"]) {
       expect(problemsOf({ unified: { [key]: "1" } }, v2)).toContain(`unified "${key}"`);

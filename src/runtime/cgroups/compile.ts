@@ -42,7 +42,7 @@ export function sectionsOf(resources: Resources, path: string, fresh: boolean): 
         option: cpus !== undefined && cpus !== "" ? "--cpuset-cpus" : "--cpuset-mems",
         apply: (context, hierarchy) => {
           if (hierarchy.version === 1) v1.cpusetV1(context, cpu, hierarchy.mountpoint, parentsOf(hierarchy, path));
-          else v2.cpusetV2(context, cpu);
+          else v2.cpusetV2(context, cpu, [hierarchy.mountpoint, ...parentsOf(hierarchy, path)]);
         },
       });
     }
@@ -122,7 +122,9 @@ export function compileCgroup(resources: Resources, host: CgroupHost, path: stri
   const hints: string[] = [];
   const joined = new Set(options.join === "all" ? host.hierarchies : alwaysJoined(host));
   const settings: CgroupWrite[] = [];
-  const enabled = new Set(host.unified === undefined ? [] : ["memory", "cpu", "pids", "io"].filter((name) => host.controllers.get(name)?.version === 2));
+  // For figures and later updates these are wanted always; what a limit needs is required.
+  const wanted = ["memory", "cpu", "pids", "io"].filter((name) => host.controllers.get(name)?.version === 2);
+  const required = new Set<string>();
 
   const contextFor = (hierarchy: Hierarchy, controller: string): SettingsContext => ({
     directory: hierarchy.mountpoint + path, controller, fresh: true, options, writes: settings, problems,
@@ -137,7 +139,7 @@ export function compileCgroup(resources: Resources, host: CgroupHost, path: stri
       continue;
     }
     joined.add(hierarchy);
-    if (hierarchy.version === 2) enabled.add(controller);
+    if (hierarchy.version === 2) required.add(controller);
     section.apply(contextFor(hierarchy, controller), hierarchy);
   }
   // Mounted together with a controller that is wanted, cpuset must be filled or nobody can join.
@@ -146,7 +148,7 @@ export function compileCgroup(resources: Resources, host: CgroupHost, path: stri
   if (cpuset?.version === 1 && joined.has(cpuset) && !cpusetAsked) {
     v1.cpusetV1(contextFor(cpuset, "cpuset"), {}, cpuset.mountpoint, parentsOf(cpuset, path));
   }
-  compileUnified(resources.unified ?? {}, host, enabled, (hierarchy) => contextFor(hierarchy, "unified"), problems);
+  compileUnified(resources.unified ?? {}, host, required, (hierarchy) => contextFor(hierarchy, "unified"), problems);
   const program = compileDevices(resources.devices ?? [], host, contextFor, problems, hints);
 
   if (problems.length > 0) throw new SampanError("unsupported", problems.join("\n"), { hint: hints[0] });
@@ -158,15 +160,15 @@ export function compileCgroup(resources: Resources, host: CgroupHost, path: stri
     });
   }
   const leaves = [...joined].map((hierarchy) => hierarchy.mountpoint + path);
-  const paths = pathsOf([...joined], enabled, path);
-  const writes = [...enableControllers(host.unified, steps, enabled, options), ...settings];
+  const paths = pathsOf([...joined], new Set([...wanted, ...required]), path);
+  const writes = [...enableControllers(host.unified, steps, { required, wanted }, options), ...settings];
   return { directories, writes, join: joinOf(paths), remove: leaves, paths, ...(program === undefined ? {} : { deviceProgram: program }) };
 }
 
 function compileUnified(
   unified: Readonly<Record<string, string>>,
   host: CgroupHost,
-  enabled: Set<string>,
+  required: Set<string>,
   contextFor: (hierarchy: Hierarchy) => SettingsContext,
   problems: string[],
 ): void {
@@ -179,7 +181,7 @@ function compileUnified(
   for (const key of keys) {
     const found = v2.unifiedController(key, host.unified.controllers);
     if ("problem" in found) problems.push(`Cannot apply linux.resources.unified "${key}": ${found.problem}`);
-    else if (found.controller !== "") enabled.add(found.controller);
+    else if (found.controller !== "") required.add(found.controller);
   }
   v2.unifiedV2(contextFor(host.unified), unified);
 }
@@ -211,16 +213,26 @@ function compileDevices(
  *
  * Looked at before it is written: even a write that changes nothing waits until all dying groups beneath have
  * gone (cgroup_lock_and_drain_offline), some 20 ms after another container ended.
+ *
+ * Below the top of the machine a group with processes in it hands nothing on (EBUSY), which is what an engine inside a
+ * container finds at the top of its cgroup namespace: what is only wanted is then done without, what is required is an error.
  */
-export function enableControllers(unified: Hierarchy | undefined, steps: readonly string[], enabled: ReadonlySet<string>, options: CompileOptions): CgroupWrite[] {
-  if (unified === undefined || enabled.size === 0) return [];
+export function enableControllers(unified: Hierarchy | undefined, steps: readonly string[], controllers: { readonly required: ReadonlySet<string>; readonly wanted?: readonly string[] }, options: CompileOptions): CgroupWrite[] {
+  const { required, wanted = [] } = controllers;
+  if (unified === undefined || required.size + wanted.length === 0) return [];
   const writes: CgroupWrite[] = [];
   for (const step of ["", ...steps.slice(0, -1)]) {
-    const file = `${unified.mountpoint}${step}/cgroup.subtree_control`;
-    const current = options.read(file)?.trim().split(" ") ?? [];
-    const lacking = [...enabled].filter((name) => !current.includes(name));
-    if (lacking.length === 0) continue;
-    writes.push({ path: file, value: lacking.map((name) => `+${name}`).join(" "), why: "let the groups beneath use these controllers", controller: lacking.join(" ") });
+    const path = `${unified.mountpoint}${step}/cgroup.subtree_control`;
+    const current = options.read(path)?.trim().split(" ") ?? [];
+    const write = (names: readonly string[], ignoreErrno?: readonly string[]): void => {
+      const lacking = names.filter((name) => !current.includes(name));
+      if (lacking.length === 0) return;
+      const value = lacking.map((name) => `+${name}`).join(" ");
+      writes.push({ path, value, why: "let the groups beneath use these controllers", controller: lacking.join(" "), ...(ignoreErrno ? { ignoreErrno } : {}) });
+    };
+    write([...required]);
+    // ENOENT: what the group above did not get, this one has not to give.
+    write(wanted.filter((name) => !required.has(name)), ["EBUSY", "ENOENT", "EOPNOTSUPP"]);
   }
   return writes;
 }
@@ -250,4 +262,21 @@ function pathsOf(joined: readonly Hierarchy[], enabled: ReadonlySet<string>, pat
 export function joinOf(paths: CgroupPaths): CgroupPlan["join"] {
   const v1TaskFiles = paths.directories.filter((directory) => directory !== paths.unified).map((directory) => `${directory}/tasks`);
   return { v1TaskFiles, ...(paths.unified === undefined ? {} : { v2Directory: paths.unified }) };
+}
+
+/**
+ * How one more process gets into a container's groups. cgroup v2 takes no process into a group that hands controllers on
+ * (EBUSY), as the container's own does once a systemd or an engine in it has made groups beneath: then it is born in the
+ * group of the first process, which is where runc and crun put it.
+ *
+ * @param firstProcess gives the text of /proc/PID/cgroup of the container's first process
+ */
+export function joinBeside(join: CgroupPlan["join"], unified: Hierarchy | undefined, firstProcess: () => string, read: CompileOptions["read"]): CgroupPlan["join"] {
+  const { v2Directory } = join;
+  if (v2Directory === undefined || unified === undefined) return join;
+  if ((read(`${v2Directory}/cgroup.subtree_control`) ?? "").trim() === "") return join;
+  const top = (unified.root === "/" ? "" : unified.root) + v2Directory.slice(unified.mountpoint.length);
+  const path = /^0::(.*)$/m.exec(firstProcess())?.[1] ?? "";
+  // It may have left for a group that is not the container's: nobody follows it there.
+  return path.startsWith(`${top}/`) ? { ...join, v2Directory: v2Directory + path.slice(top.length) } : join;
 }

@@ -20,6 +20,14 @@ export function missingController(option: string, controller: string, host: Cgro
   return { problem, hint: `check that /proc/cgroups lists "${controller}" and that no v1 mount holds it` };
 }
 
+/**
+ * What to type where cgroup v2's "no internal processes" is in the way: an engine in a container, say, is itself at the top of
+ * what it sees.
+ */
+export function moveOutHint(group: string): string {
+  return `move them to a child group: mkdir -p ${group}/init && for pid in $(cat ${group}/cgroup.procs); do echo $pid >${group}/init/cgroup.procs; done`;
+}
+
 /** What the errno of a failed open or write of a control file means for the person who asked. */
 export function cgroupWriteFailure(write: CgroupWrite, errno: string): SampanError {
   const subject = write.option ?? `the ${write.controller} controller`;
@@ -35,7 +43,7 @@ export function cgroupWriteFailure(write: CgroupWrite, errno: string): SampanErr
       return new SampanError("unsupported", message("this kernel has no such setting"), options());
     case "EBUSY":
       if (is("cgroup.subtree_control")) {
-        return new SampanError("conflict", message("processes sit in that group itself, and cgroup v2 hands controllers on from empty groups only"), options("move them to a child group first"));
+        return new SampanError("conflict", message("processes sit in that group itself, and cgroup v2 hands controllers on from empty groups only"), options(moveOutHint(write.path.slice(0, -"/cgroup.subtree_control".length))));
       }
       if (write.controller === "memory") return new SampanError("conflict", message("more than that is in use and cannot be reclaimed"), options());
       return new SampanError("conflict", message("the group is in use in a way that forbids it"), options());

@@ -16,8 +16,8 @@
 export type * from "./types.ts";
 export { readCgroupHost, readText } from "./files.ts";
 export { parseCgroupHost } from "./host.ts";
-export { compileCgroup, joinOf } from "./compile.ts";
-export { cgroupWriteFailure } from "./failure.ts";
+export { compileCgroup, joinBeside, joinOf } from "./compile.ts";
+export { cgroupWriteFailure, moveOutHint } from "./failure.ts";
 export { defaultDeviceRules, devicePolicy } from "./device-rules.ts";
 export { cpuQuota, formatCpuList, parseCpuList, sharesFromWeight, swapTotal, weightFromShares } from "./convert.ts";
 export { validateResources } from "./validate.ts";

@@ -1,3 +1,4 @@
+import { parseCpuList } from "./convert.ts";
 import type { CgroupWrite, CompileOptions, Expectation } from "./types.ts";
 
 /** What the per-controller compilers share: the group, who asked, and where to put writes and refusals. */
@@ -55,4 +56,15 @@ export function wholePages(bytes: number, options: CompileOptions): string | fal
 
 export function refuse(context: SettingsContext, option: string, reason: string): void {
   context.problems.push(`Cannot apply ${option}: ${reason}`);
+}
+
+/**
+ * Whether all of a list of CPUs or memory nodes may be had; says in Docker's words where not. v1's kernel refuses others; v2's takes
+ * any that this machine could have one day, and lets the group run on all that its parent has until then.
+ */
+export function available(context: SettingsContext, file: "cpuset.cpus" | "cpuset.mems", wanted: string, offered: string): boolean {
+  const [asked, there] = [parseCpuList(wanted), parseCpuList(offered)];
+  if (asked === undefined || there === undefined || asked.every((number) => there.includes(number))) return true;
+  context.problems.push(`Requested ${file === "cpuset.cpus" ? "CPUs" : "memory nodes"} are not available - requested ${wanted}, available: ${offered}`);
+  return false;
 }

@@ -93,6 +93,11 @@ export interface CompileOptions {
    */
   readonly defaultSwap?: "double";
   /**
+   * A new memory limit leaves memory plus swap what it was, as on v1 and in Docker. Without it v2's limit of swap stays, as
+   * runc has it.
+   */
+  readonly keepSum?: boolean;
+  /**
    * Groups in every hierarchy, wanted or not: engines that look for a container's figures by its pid would find the host's
    * in a hierarchy that it has no group of its own in.
    */

@@ -10,9 +10,9 @@ const v1 = parseCgroupHost(mounts, "1:cpu:/\n2:cpuset:/\n3:memory:/\n4:pids:/\n"
 const v2 = parseCgroupHost("33 2 0:28 / /cg rw - cgroup2 none rw\n", "0::/\n", () => "cpuset cpu io memory pids");
 
 /** The writes of an update to a group whose files are as given, names relative to /cg. */
-function update(host: CgroupHost, resources: Resources, files: Record<string, string>): string[] {
+function update(host: CgroupHost, resources: Resources, files: Record<string, string>, options?: { keepSum: boolean }): string[] {
   const { paths } = compileCgroup({}, host, "/s/a", { read: () => undefined });
-  const plan = compileUpdate(resources, host, "/s/a", paths, (path) => files[path.slice("/cg/".length)]);
+  const plan = compileUpdate(resources, host, "/s/a", paths, (path) => files[path.slice("/cg/".length)], options);
   return [...plan.newGroups.map(({ directory }) => `mkdir ${directory.slice(4)}`), ...plan.writes.map((write) => `${write.path.slice(4)}=${write.value}`)];
 }
 
@@ -38,6 +38,18 @@ describe("update", () => {
     expect(update(v2, { pids: { limit: -1 } }, files)).toEqual(["s/a/pids.max=max"]);
   });
 
+  test("v2 keeps memory plus swap, where that is asked for, as v1 does by itself", () => {
+    const files = { "s/a/memory.max": "10000\n", "s/a/memory.swap.max": "10000\n" };
+    const keepSum = { keepSum: true };
+    expect(update(v2, { memory: { limit: 12_000 } }, files)).toEqual(["s/a/memory.max=12000"]);
+    expect(update(v2, { memory: { limit: 12_000 } }, files, keepSum)).toEqual(["s/a/memory.swap.max=8000", "s/a/memory.max=12000"]);
+    expect(update(v2, { memory: { limit: 20_000 } }, files, keepSum)[0]).toBe("s/a/memory.swap.max=0");
+    expect(() => update(v2, { memory: { limit: 20_001 } }, files, keepSum)).toThrow("raise --memory-swap in the same update");
+    // Without a limit of either there is no sum to keep, nor where the kernel does not count swap.
+    for (const other of [{ "s/a/memory.max": "max\n", "s/a/memory.swap.max": "max\n" }, { "s/a/memory.max": "10000\n" }])
+      expect(update(v2, { memory: { limit: 12_000 } }, other, keepSum)).toEqual(["s/a/memory.max=12000"]);
+  });
+
   test("checkBeforeUpdate refuses less than is in use", () => {
     expect(() => update(v2, { memory: { limit: 5000, checkBeforeUpdate: true } }, { "s/a/memory.current": "6000" })).toThrow("6000 bytes are in use");
     expect(() => update(v1, { memory: { limit: 5000, checkBeforeUpdate: true } }, { "memory/s/a/memory.usage_in_bytes": "6000" })).toThrow("6000 bytes are in use");
@@ -49,6 +61,14 @@ describe("update", () => {
       "mkdir cpuset/s/a", "cpuset/s/cpuset.cpus=0-3", "cpuset/s/a/cpuset.cpus=1", "cpuset/s/cpuset.mems=0", "cpuset/s/a/cpuset.mems=0",
     ]);
     expect(update(v2, { cpu: { cpus: "1" } }, {})).toEqual(["cgroup.subtree_control=+cpuset", "s/cgroup.subtree_control=+cpuset", "s/a/cpuset.cpus=1"]);
+  });
+
+  test("a controller that v2 has and the group has not is handed on now, whatever was recorded", () => {
+    const { paths } = compileCgroup({ cpu: { cpus: "0" } }, v2, "/s/a", { read: () => undefined });
+    expect(paths.controllers["cpuset"]).toBeDefined();
+    const files: Record<string, string> = { "s/a/cgroup.controllers": "cpu io memory pids\n", "cgroup.subtree_control": "cpu io memory pids", "s/cgroup.subtree_control": "cpu io memory pids" };
+    const { writes } = compileUpdate({ cpu: { cpus: "1" } }, v2, "/s/a", paths, (path) => files[path.slice("/cg/".length)]);
+    expect(writes.map(({ path, value }) => `${path}=${value}`)).toEqual(["/cg/cgroup.subtree_control=+cpuset", "/cg/s/cgroup.subtree_control=+cpuset", "/cg/s/a/cpuset.cpus=1"]);
   });
 
   test("what cannot be changed is said", () => {

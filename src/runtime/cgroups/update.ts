@@ -8,7 +8,7 @@ import { missingController } from "./failure.ts";
 import { readText, writeText } from "./files.ts";
 import { listPids } from "./kill.ts";
 import type { SettingsContext } from "./settings.ts";
-import type { CgroupHost, CgroupPaths, CgroupWrite, Hierarchy, ReadText } from "./types.ts";
+import type { CgroupHost, CgroupPaths, CgroupWrite, CompileOptions, Hierarchy, ReadText } from "./types.ts";
 import * as v1 from "./v1.ts";
 import * as v2 from "./v2.ts";
 
@@ -20,7 +20,7 @@ export interface UpdatePlan {
 }
 
 /** Pure but for `read`; throws "unsupported" as `compileCgroup` does. */
-export function compileUpdate(resources: Resources, host: CgroupHost, path: string, paths: CgroupPaths, read: ReadText): UpdatePlan {
+export function compileUpdate(resources: Resources, host: CgroupHost, path: string, paths: CgroupPaths, read: ReadText, options: Pick<CompileOptions, "keepSum"> = {}): UpdatePlan {
   const problems: string[] = [];
   const hints: string[] = [];
   const settings: CgroupWrite[] = [];
@@ -29,9 +29,11 @@ export function compileUpdate(resources: Resources, host: CgroupHost, path: stri
   const newGroups: { parents: readonly string[]; directory: string }[] = [];
   const enable = new Set<string>();
 
+  // What a group of v2 has of its hierarchy's controllers is what the groups above hand on, and may be less than was recorded.
+  const handedOn = paths.unified === undefined ? undefined : read(`${paths.unified}/cgroup.controllers`)?.trim().split(" ");
   const join = (hierarchy: Hierarchy, controller: string): SettingsContext => {
     const directory = hierarchy.mountpoint + path;
-    const known = controllers[controller] !== undefined;
+    const known = controllers[controller] !== undefined && (hierarchy.version === 1 || handedOn?.includes(controller) !== false);
     if (!known) {
       if (hierarchy.version === 2) {
         enable.add(controller);
@@ -42,7 +44,7 @@ export function compileUpdate(resources: Resources, host: CgroupHost, path: stri
         for (const name of hierarchy.controllers) controllers[name] = { version: 1, directory };
       }
     }
-    return { directory: controllers[controller]?.directory ?? directory, controller, fresh: !known && hierarchy.version === 1, options: { read }, writes: settings, problems };
+    return { directory: controllers[controller]?.directory ?? directory, controller, fresh: !known && hierarchy.version === 1, options: { ...options, read }, writes: settings, problems };
   };
 
   for (const section of sectionsOf(resources, path, false)) {
@@ -74,7 +76,7 @@ export function compileUpdate(resources: Resources, host: CgroupHost, path: stri
   }
   checkMemory(resources, paths, read, problems);
   if (problems.length > 0) throw new SampanError("unsupported", problems.join("\n"), { hint: hints[0] });
-  const writes = [...enableControllers(host.unified, pathSteps(path), enable, { read }), ...settings];
+  const writes = [...enableControllers(host.unified, pathSteps(path), { required: enable }, { read }), ...settings];
   return { newGroups, writes, paths: { ...paths, controllers, directories } };
 }
 
@@ -101,8 +103,8 @@ function checkMemory({ memory }: Resources, paths: CgroupPaths, read: ReadText, 
  *
  * @param path as it was given to `compileCgroup`
  */
-export function applyUpdate(resources: Resources, host: CgroupHost, path: string, paths: CgroupPaths): CgroupPaths {
-  const plan = compileUpdate(resources, host, path, paths, readText);
+export function applyUpdate(resources: Resources, host: CgroupHost, path: string, paths: CgroupPaths, options: Pick<CompileOptions, "keepSum"> = {}): CgroupPaths {
+  const plan = compileUpdate(resources, host, path, paths, readText, options);
   const done: { path: string; before: string }[] = [];
   const made: string[] = [];
   try {

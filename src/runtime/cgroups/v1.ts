@@ -4,7 +4,7 @@ import type { DevicePolicy } from "../../linux/cgroup-bpf.ts";
 import { formatCpuList, parseCpuList } from "./convert.ts";
 import { formatException } from "./device-rules.ts";
 import type { SettingsContext } from "./settings.ts";
-import { refuse, set, wholePages } from "./settings.ts";
+import { available, refuse, set, wholePages } from "./settings.ts";
 
 export function memoryV1(context: SettingsContext, memory: MemoryResources): void {
   const { options } = context;
@@ -124,6 +124,7 @@ export function cpusetV1(context: SettingsContext, cpu: CpuResources, mountpoint
     }
     if (wanted !== undefined && wanted !== "") {
       const numbers = parseCpuList(wanted);
+      if (!available(context, file, wanted, inherited)) continue;
       set(context, file, wanted, {
         why: file === "cpuset.cpus" ? "the CPUs that it may run on" : "the memory nodes that it may use",
         option,

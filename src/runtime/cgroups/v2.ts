@@ -2,7 +2,7 @@
 import type { BlockIoResources, CpuResources, MemoryResources, Resources } from "../../oci/index.ts";
 import { cpuDefaultPeriodUs, formatCpuList, ioWeightFromBlkio, parseCpuList, weightFromShares } from "./convert.ts";
 import type { SettingsContext } from "./settings.ts";
-import { refuse, set, wholePages } from "./settings.ts";
+import { available, refuse, set, wholePages } from "./settings.ts";
 
 function currentText(context: SettingsContext, file: string): string | undefined {
   return context.fresh ? undefined : context.options.read(`${context.directory}/${file}`)?.trim();
@@ -31,6 +31,12 @@ export function memoryV2(context: SettingsContext, memory: MemoryResources): voi
   } else if (memory.limit !== undefined && memory.limit > 0 && options.defaultSwap === "double" && context.fresh) {
     const why = "as much swap as memory, where swap is counted at all";
     set(context, "memory.swap.max", memory.limit, { why, equals: wholePages(memory.limit, options), ignoreErrno: ["ENOENT"] });
+  }
+  if (memory.swap === undefined && options.keepSum === true && memory.limit !== undefined && memory.limit > 0) {
+    const [limit, swap] = ["memory.max", "memory.swap.max"].map((file) => Number(currentText(context, file) ?? "NaN"));
+    const rest = (limit ?? NaN) + (swap ?? NaN) - memory.limit; // NaN where either is "max", or swap is not counted
+    if (rest < 0) refuse(context, "--memory", `memory and swap together are limited to ${rest + memory.limit}; raise --memory-swap in the same update`);
+    else if (rest >= 0) set(context, "memory.swap.max", rest, { why: "memory and swap together stay as they are", option: "--memory", equals: wholePages(rest, options) });
   }
   if (memory.limit !== undefined && !(context.fresh && memory.limit < 0)) {
     set(context, "memory.max", max(memory.limit), { why: "the most memory before the OOM killer runs", option: "--memory", equals: shown(memory.limit) });
@@ -66,13 +72,17 @@ export function cpuV2(context: SettingsContext, cpu: CpuResources): void {
   if (cpu.idle !== undefined && cpu.idle !== 0) set(context, "cpu.idle", cpu.idle, { why: "runs only where nobody else would", option: "cpu.idle" });
 }
 
-export function cpusetV2(context: SettingsContext, cpu: CpuResources): void {
+/** @param above the groups between the mount and the leaf, the mount first */
+export function cpusetV2(context: SettingsContext, cpu: CpuResources, above: readonly string[]): void {
   for (const [file, wanted, option, why] of [
     ["cpuset.cpus", cpu.cpus, "--cpuset-cpus", "the CPUs that it may run on"],
     ["cpuset.mems", cpu.mems, "--cpuset-mems", "the memory nodes that it may use"],
   ] as const) {
     if (wanted === undefined || wanted === "") continue;
     const numbers = parseCpuList(wanted);
+    // The nearest group that has the file: the others are not made yet, or get the controller with this container.
+    const offered = above.map((directory) => context.options.read(`${directory}/${file}.effective`)?.trim() ?? "").findLast((text) => text !== "");
+    if (!available(context, file, wanted, offered ?? "")) continue;
     set(context, file, wanted, { why, option, equals: numbers === undefined ? false : formatCpuList(numbers) });
   }
 }

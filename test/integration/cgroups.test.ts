@@ -322,7 +322,9 @@ describe.skipIf(!isRoot)("control groups", () => {
     expect(readStats(paths).memory).toMatchObject({ limitBytes: 16 << 20, swapLimitBytes: 0 });
     expect(readStats(paths).pids?.limit).toBe(7);
 
-    expect(() => applyUpdate({ memory: { limit: 12 << 20 }, cpu: { cpus: "0-4095" } }, host, path, paths)).toThrow("--cpuset-cpus");
+    expect(() => applyUpdate({ memory: { limit: 12 << 20 }, cpu: { cpus: "0-4095" } }, host, path, paths)).toThrow("Requested CPUs are not available");
+    // Refused by the kernel, after what comes before it is done: more than it has pids for (PID_MAX_LIMIT).
+    expect(() => applyUpdate({ memory: { limit: 12 << 20 }, cpu: { cpus: "0" }, pids: { limit: 2 ** 23 } }, host, path, paths)).toThrow("--pids-limit");
     expect(readStats(paths).memory?.limitBytes).toBe(16 << 20);
     const cpuset = host.controllers.get("cpuset")?.mountpoint ?? "";
     expect(existsSync(cpuset + path)).toBe(false);

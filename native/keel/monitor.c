@@ -362,6 +362,8 @@ static void reap(void) {
     ended = 1;
     exit_status = shell_status(status, &exit_signal);
     record_end(exit_status, exit_signal);
+    /* Whoever reads the status may start the next container on the same ports. */
+    for (u32 i = 0; i < config.held_count; i++) SYS(__NR_close, config.held[i]);
     if (plan.report->failed == NONE) write_status();
   }
 }

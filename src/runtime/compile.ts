@@ -6,6 +6,7 @@ import { recordBirth, writeFile } from "./birth.ts";
 import { addCgroup, joinCgroup } from "./cgroup-steps.ts";
 import type { Context, Fd, Pipe } from "./context.ts";
 import { buildRoot } from "./filesystem.ts";
+import { holdSockets } from "./held-sockets.ts";
 import { addIdentity, addRlimits } from "./identity.ts";
 import type { Launch } from "./launch.ts";
 import { handOver } from "./monitor-steps.ts";
@@ -136,6 +137,7 @@ function finishOuter(context: Context, meeting: Meeting, child: Call, pidfd: Fd,
     sendNetlink(context, outer, launch.network.outer, child);
   }
   if (meeting.prepared) sendByte(outer, meeting.prepared.write, `start ${where}`, "mappings and network are there");
+  const held = holdSockets(context, launch.network?.held ?? []);
   const { monitor } = launch;
   if (!monitor || !meeting.release || !meeting.ready) {
     outer.wait({ what: `wait for the program ${where}`, why: "keel ends as it does" });
@@ -145,6 +147,6 @@ function finishOuter(context: Context, meeting: Meeting, child: Call, pidfd: Fd,
   handOver(context, monitor, {
     pid: child, pidfd, release: meeting.release.write, ready: meeting.ready.read,
     stdin: master ?? meeting.streams?.stdin?.write, stdout: master ?? meeting.streams?.stdout.read, stderr: meeting.streams?.stderr.read,
-    terminal: config.process?.terminal === true,
+    terminal: config.process?.terminal === true, held,
   });
 }

@@ -45,6 +45,19 @@ export interface NetworkPlan {
   /** Sent from the container's, after its sysctls are written: paths beneath /proc/sys. */
   readonly inner?: NetlinkBatch;
   readonly sysctls?: readonly { readonly path: string; readonly value: string; readonly why: string }[];
+  /** Bound in the host's namespace, and held by the monitor until the container has ended. */
+  readonly held?: readonly HeldSocket[];
+}
+
+/** A socket that is bound and does nothing but keep its port from others. */
+export interface HeldSocket {
+  /** "0.0.0.0:8080/tcp", for messages. */
+  readonly label: string;
+  readonly family: number;
+  readonly type: number;
+  readonly protocol: number;
+  /** struct sockaddr. */
+  readonly address: Uint8Array;
 }
 
 export interface HealthPlan {

@@ -20,6 +20,8 @@ export interface MonitorFds {
   readonly stdout: Fd | undefined;
   readonly stderr: Fd | undefined;
   readonly terminal: boolean;
+  /** Descriptors that are held until the container has ended. */
+  readonly held?: { readonly block: Block; readonly count: number } | undefined;
 }
 
 /** As the monitor takes it, in its own structure and from clients (native/keel/monitor.c). */
@@ -65,7 +67,7 @@ export function handOver(context: Pick<Context, "outer" | "where">, monitor: Mon
   const { attach } = monitor;
   const flags = (fds.terminal ? TTY : 0) | (monitor.stdinOnce ? STDIN_ONCE : 0) | (monitor.status?.durable ? DURABLE : 0)
     | (monitor.detached ? DETACHED : 0) | (monitor.openStdin ? KEEP_STDIN : 0);
-  const block = new Block(112, "struct monitor")
+  const block = new Block(128, "struct monitor")
     .u32(8, NONE).u32(12, NONE).u32(16, NONE).u32(28, NONE)
     .u32(32, flags).u32(36, attachMask(attach))
     .u64(48, monitor.log?.maxBytes ?? 0).u32(56, monitor.log?.maxFiles ?? 1).u32(60, monitor.detachKeys.length);
@@ -75,6 +77,7 @@ export function handOver(context: Pick<Context, "outer" | "where">, monitor: Mon
   if (monitor.finalize.length > 0) block.pointer(88, stringArray(monitor.finalize, "argv"));
   block.pointer(96, stringArray(monitor.environment, "envp"));
   if (monitor.health) block.pointer(104, healthBlock(monitor.health));
+  if (fds.held) block.pointer(112, fds.held.block).u32(120, fds.held.count);
   const fields: readonly (readonly [number, Fd | undefined, string])[] = [
     [0, fds.pidfd, "the container's pidfd"], [4, fds.pid, "its pid"], [8, fds.stdin, "its standard input"], [12, fds.stdout, "its standard output"],
     [16, fds.stderr, "its standard error"], [20, fds.release, "the byte that lets it go"], [24, fds.ready, "the end that closes at execve"], [28, socket, "the attach socket"],

@@ -1,7 +1,8 @@
 // Networks on hosts that are not as one wishes, and wishes that have become wrong. Needs root, ip, nft, python3.
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
-import { createHostNetns, type HostNetns } from "../support/host-netns.ts";
+import { createHostNetns, EXECUTABLE, type HostNetns } from "../support/host-netns.ts";
 import { containing } from "../support/matching.ts";
+import { createSandbox } from "../support/sandbox.ts";
 
 setDefaultTimeout(120_000);
 
@@ -60,6 +61,34 @@ test("namespaces of another container are shared by its id: it may be called oth
   await ok("restart", "-t", "0", "guest");
   expect(await ok("container", "inspect", "-f", "{{.HostConfig.NetworkMode}} {{.HostConfig.PidMode}} {{.HostConfig.IpcMode}}", "guest")).toBe(`container:${id} container:${id} container:${id}`);
   expect(await ok("exec", "guest", "readlink", "/proc/self/ns/net")).toBe(await ok("exec", "proprietor", "readlink", "/proc/self/ns/net"));
+});
+
+test("a published port is held: by no program of the host's, by no other engine, and not a moment longer than its container", async () => {
+  await world.serve("web", "-p", "8080:80", "-p", "5353:53/udp", "-p", "127.0.0.1:8081:80");
+  const take = (family: "AF_INET" | "AF_INET6", type: "SOCK_STREAM" | "SOCK_DGRAM", address: string, port: number): string =>
+    world.host.run("/usr/bin/python3", "-c", `import socket
+s = socket.socket(socket.${family}, socket.${type}); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(${type === "SOCK_STREAM" ? 1 : 0}))
+try: s.bind(("${address}", ${port})); print("taken", end="")
+except OSError as e: print(e.strerror, end="")`);
+  const busy = "Address already in use";
+  expect(take("AF_INET", "SOCK_STREAM", "0.0.0.0", 8080)).toBe(busy);
+  expect(take("AF_INET", "SOCK_STREAM", "198.51.100.1", 8080)).toBe(busy);
+  expect(take("AF_INET6", "SOCK_STREAM", "::1", 8080)).toBe(busy);
+  expect(take("AF_INET", "SOCK_DGRAM", "0.0.0.0", 5353)).toBe(busy);
+  expect(take("AF_INET", "SOCK_STREAM", "198.51.100.1", 8081)).toBe("taken");
+  await using other = createSandbox({ executable: [...world.enter, EXECUTABLE] });
+  expect(await other.sampan(["run", "--rm", "-p", "8080:80", "host", "true"])).toMatchObject({ exitCode: 125, stderr: containing("port is already allocated") });
+  // It serves all the same, and what nobody serves is still refused at once.
+  expect(world.ask(world.outside, "tcp,198.51.100.1,8080", "udp,198.51.100.1,5353", "tcp,2001:db8::1,8080", "udp,2001:db8::1,5353")).toEqual({
+    "tcp,198.51.100.1,8080": "web 198.51.100.9", "udp,198.51.100.1,5353": "web 198.51.100.9", "tcp,2001:db8::1,8080": "refused", "udp,2001:db8::1,5353": "refused",
+  });
+  for (let i = 0; i < 5; i++) await ok("restart", "-t", "0", "web");
+  await ok("stop", "-t", "0", "web");
+  expect(take("AF_INET", "SOCK_STREAM", "0.0.0.0", 8080)).toBe("taken");
+  await ok("start", "web");
+  await ok("rm", "-f", "web");
+  expect(take("AF_INET6", "SOCK_STREAM", "::", 8080)).toBe("taken");
+  expect(await other.ok(["run", "--rm", "-p", "8080:80", "host", "echo", "free"])).toBe("free");
 });
 
 test("reserved addresses are nobody's, and inspect has what create was told, IPv4 first", async () => {

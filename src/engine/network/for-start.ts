@@ -1,7 +1,7 @@
 import { attachFromHost, configureFromContainer, containerSysctls, loopbackOnly } from "../../network/attach.ts";
 import { interfaceIndexFor, interfaceNameFor } from "../../network/model.ts";
 import type { PublishedPort } from "../../network/ports.ts";
-import type { NetworkPlan } from "../../runtime/index.ts";
+import type { HeldSocket, NetworkPlan } from "../../runtime/index.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { EngineContext } from "../context.ts";
 import type { StoredConfig } from "../spec/stored.ts";
@@ -30,6 +30,8 @@ export interface NetworkStart {
   readonly warnings: readonly string[];
   /** Leases the ports; absent where none are wanted. */
   readonly leasePorts: ((id: ContainerId) => readonly PublishedPort[]) | undefined;
+  /** Sockets that keep others off leased ports. */
+  readonly heldFor: (port: PublishedPort, hasIpv6: boolean) => readonly HeldSocket[];
   /** What `reserveNetwork` leased. */
   endpoints: readonly Endpoint[];
   published: readonly PublishedPort[];
@@ -54,12 +56,14 @@ export async function prepareNetwork(context: EngineContext, stored: StoredConfi
   let wishes = wishesOf(context, request);
   const warnings: string[] = [];
   let leasePorts: NetworkStart["leasePorts"];
+  let heldFor: NetworkStart["heldFor"] = () => [];
   const wantsPorts = request.ports.length > 0 || request.publishAll;
   if (wantsPorts && isOwn) {
     const publish = await import("./publish.ts");
     const specs = publish.portSpecs(request, image.config.exposedPorts, wishes[0]?.network.hostBinding ?? "");
     if (specs.length > 0) {
       const known = await publish.lookAtPorts(context, specs);
+      ({ heldFor } = await import("./probe.ts"));
       leasePorts = (id) => publish.leasePorts(context, id, specs, known);
     }
   } else if (wantsPorts && mode === "host") warnings.push("Published ports are discarded when using host network mode");
@@ -70,7 +74,7 @@ export async function prepareNetwork(context: EngineContext, stored: StoredConfi
     // Making the default network's bridge may have given it another subnet.
     wishes = wishesOf(context, request);
   }
-  return { mode, wishes, warnings, leasePorts, endpoints: [], published: [] };
+  return { mode, wishes, warnings, leasePorts, heldFor, endpoints: [], published: [] };
 }
 
 /** In the transaction that records the container's start. What it throws undoes all of that. */
@@ -95,7 +99,11 @@ export function networkForStart(context: EngineContext, stored: StoredConfig, st
   const ready = make && start.published.length > 0 ? publish(context, start) : undefined;
   // Whoever never comes to await it has failed before, and says why.
   ready?.catch(() => undefined);
-  return { ...base, ready, plan: { outer: attachFromHost(attachments, "pid"), sysctls: containerSysctls(attachments), inner: configureFromContainer(attachments) } };
+  const hasIpv6 = endpoints.some(({ ipv6 }) => ipv6 !== undefined);
+  return {
+    ...base, ready,
+    plan: { outer: attachFromHost(attachments, "pid"), sysctls: containerSysctls(attachments), inner: configureFromContainer(attachments), held: start.published.flatMap((port) => start.heldFor(port, hasIpv6)) },
+  };
 }
 
 async function publish(context: EngineContext, { published, endpoints }: NetworkStart): Promise<void> {

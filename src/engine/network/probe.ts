@@ -1,11 +1,12 @@
 import { SampanError } from "../../base/errors.ts";
 import * as C from "../../linux/constants.ts";
 import * as nl from "../../linux/netlink.ts";
-import { ipToBytes, parseIp } from "../../network/ip.ts";
+import { ipToBytes, requireIp } from "../../network/ip.ts";
 import { formatHostPort } from "../../network/ports.ts";
 import type { PortProtocol } from "../../network/ports.ts";
 import type { Call } from "../../plan/index.ts";
 import { Block, Plan } from "../../plan/index.ts";
+import type { HeldSocket } from "../../runtime/index.ts";
 import type { EngineContext } from "../context.ts";
 import { runSmall } from "./send.ts";
 
@@ -34,7 +35,7 @@ export type Probed = "free" | "busy";
 export async function probePorts(context: EngineContext, ports: readonly HostPort[]): Promise<Probed[]> {
   const plan = new Plan();
   plan.outer.stage("ports");
-  const binds = ports.map((port) => addressesOf(port.hostIp).map((address) => bindOnce(plan, port, address)));
+  const binds = ports.map((port) => socketsFor(port).map((socket) => bindOnce(plan, socket)));
   plan.outer.exit(0);
   const report = await runSmall(context, plan);
   return ports.map((port, i): Probed => {
@@ -55,31 +56,47 @@ function addressesOf(hostIp: string): string[] {
   return hostIp === "" ? ["0.0.0.0", "::"] : [hostIp];
 }
 
-function bindOnce(plan: Plan, { hostPort, protocol }: HostPort, address: string): Call {
-  const ipv6 = address.includes(":");
-  const type = (protocol === "udp" ? SOCK_DGRAM : SOCK_STREAM) | C.SOCK_CLOEXEC;
+/**
+ * The sockets by which a container keeps its port from others. None for UDP over IPv6 where it has no IPv6 address: it would swallow
+ * what the host answers with "port unreachable".
+ */
+export function heldFor(port: HostPort, hasIpv6: boolean): HeldSocket[] {
+  return socketsFor(port).filter(({ family, type }) => hasIpv6 || family !== nl.AF_INET6 || type !== SOCK_DGRAM);
+}
+
+/** The sockets that have a port, one for each family of its address. */
+function socketsFor(port: HostPort): HeldSocket[] {
+  const { hostPort, protocol } = port;
+  const type = protocol === "udp" ? SOCK_DGRAM : SOCK_STREAM;
+  return addressesOf(port.hostIp).map((address) => ({
+    label: `${formatHostPort(address, hostPort)}/${protocol}`, family: address.includes(":") ? nl.AF_INET6 : nl.AF_INET, type, protocol: protocol === "sctp" ? IPPROTO_SCTP : 0,
+    address: socketAddress(address, hostPort),
+  }));
+}
+
+function bindOnce(plan: Plan, { label, family, type, protocol, address }: HeldSocket): Call {
   const line = plan.outer;
-  const what = `look at port ${hostPort}`;
+  const what = `look at port ${label}`;
   // A kernel without IPv6 or SCTP has nobody who listens there.
-  const socket = line.call("socket", [ipv6 ? nl.AF_INET6 : nl.AF_INET, type, protocol === "sctp" ? IPPROTO_SCTP : 0], { what, tolerate: "any" });
+  const socket = line.call("socket", [family, type | C.SOCK_CLOEXEC, protocol], { what, tolerate: "any" });
   const made = { when: { of: socket, is: "ok" as const } };
   const one = new Block(4, "int").u32(0, 1);
-  if (ipv6) line.call("setsockopt", [socket, IPPROTO_IPV6, IPV6_V6ONLY, one, 4], { what, ...made });
+  if (family === nl.AF_INET6) line.call("setsockopt", [socket, IPPROTO_IPV6, IPV6_V6ONLY, one, 4], { what, ...made });
   // With it, connections that linger in TIME_WAIT do not matter, and one that listens still does (tcp(7), socket(7)). UDP has
   // no such states, and there it would let two have the port.
-  if (protocol !== "udp") line.call("setsockopt", [socket, SOL_SOCKET, SO_REUSEADDR, one, 4], { what, ...made });
-  const { block, size } = socketAddress(address, hostPort);
-  const bound = line.call("bind", [socket, block, size], { what, tolerate: "any", ...made });
+  if (type !== SOCK_DGRAM) line.call("setsockopt", [socket, SOL_SOCKET, SO_REUSEADDR, one, 4], { what, ...made });
+  const bound = line.call("bind", [socket, new Block(address, "struct sockaddr"), address.length], { what, tolerate: "any", ...made });
   line.call("close", [socket], { what, ...made });
   return bound;
 }
 
 /** struct sockaddr_in or sockaddr_in6. */
-function socketAddress(address: string, port: number): { block: Block; size: number } {
-  const ip = parseIp(address);
-  const ipv6 = ip?.family === 6;
-  const block = new Block(28, ipv6 ? "struct sockaddr_in6" : "struct sockaddr_in");
-  block.u16(0, ipv6 ? nl.AF_INET6 : nl.AF_INET).u16(2, ((port & 255) << 8) | (port >> 8));
-  if (ip !== undefined) block.bytes.set(ipToBytes(ip), ipv6 ? 8 : 4);
-  return { block, size: ipv6 ? 28 : 16 };
+function socketAddress(address: string, port: number): Uint8Array {
+  const ip = requireIp(address);
+  const bytes = new Uint8Array(ip.family === 6 ? 28 : 16);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, ip.family === 6 ? nl.AF_INET6 : nl.AF_INET, true);
+  view.setUint16(2, port);
+  bytes.set(ipToBytes(ip), ip.family === 6 ? 8 : 4);
+  return bytes;
 }

@@ -75,8 +75,7 @@ static void health_record(int code) {
 }
 
 static void health_reaped(int status) {
-  health_pid = 0;
-  health_deadline = ~0ull;
+  health_pid = 0, health_deadline = ~0ull;
   if (health_output >= 0) health_read();
   if (health_output >= 0) { SYS(__NR_close, health_output); health_output = -1; }
   int code = health_expired ? 999 : shell_status(status, 0);

@@ -355,15 +355,13 @@ static void write_status(void) {
 
 static void reap(void) {
   int status = 0;
-  long pid;
-  while ((pid = SYS(__NR_wait4, -1, &status, WNOHANG_, 0)) > 0) {
+  for (long pid; (pid = SYS(__NR_wait4, -1, &status, WNOHANG_, 0)) > 0;) {
     if (pid == health_pid) health_reaped(status);
     if (pid != plan.child) continue;
     ended = 1;
     exit_status = shell_status(status, &exit_signal);
     record_end(exit_status, exit_signal);
-    /* Whoever reads the status may start the next container on the same ports. */
-    for (u32 i = 0; i < config.held_count; i++) SYS(__NR_close, config.held[i]);
+    for (u32 i = 0; i < config.held_count; i++) SYS(__NR_close, config.held[i]); /* before anybody reads of the end */
     if (plan.report->failed == NONE) write_status();
   }
 }

@@ -65,8 +65,7 @@ struct monitor {
   const char *status, *status_tmp;
   char **finalize, **environ;    /* argv of the program that finishes the container when nobody waits, or null */
   struct health *health;         /* or null */
-  const i32 *held;               /* sockets that keep others off the container's ports until it has ended, or null */
-  u32 held_count, pad;
+  const i32 *held; u32 held_count, pad; /* sockets that keep others off the container's ports until it has ended */
 };
 enum { MON_TTY = 1, MON_STDIN_ONCE = 2, MON_DURABLE = 4, MON_DETACHED = 8, MON_KEEP_STDIN = 16 };
 

@@ -34,7 +34,7 @@ function everything(): Plan {
   outer.clone(new Block(88), 88);
   outer.await(opened);
   outer.front(opened);
-  outer.monitor(new Block(112).pointer(40, "/log"));
+  outer.monitor(new Block(128).pointer(40, "/log"));
   outer.wait();
   inner.init();
   inner.exit(1);

@@ -23,6 +23,7 @@ export * from "./ipam.ts";
 export * from "./model.ts";
 export * from "./names.ts";
 export * from "./nftables.ts";
+export * from "./other-firewalls.ts";
 export * from "./ports.ts";
 export * from "./resolv.ts";
 export * from "./rtnetlink/index.ts";

@@ -110,3 +110,13 @@ test("names of networks are listed as people count, and filtered by expressions"
   expect(await ok("network", "ls", "--filter", "type=custom", "--format", "{{.Name}}")).toBe("n2\nn10\nother-n2");
   expect(await ok("network", "ls", "--filter", "name=^n2$", "--format", "{{.Name}}")).toBe("n2");
 });
+
+test("a firewall that drops what is forwarded is named when a bridge is made, with what to type, and that works", async () => {
+  world.host.run("iptables", "-P", "FORWARD", "DROP");
+  const { exitCode, stderr } = await world.sandbox.sampan(["network", "create", "-o", "bridge=spt0", "shut"]);
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: containing("WARNING: the policy of iptables' chain FORWARD keeps the containers on spt0 from other hosts; let them pass with: iptables") });
+  const out = (): Promise<{ exitCode: number | null }> => world.sandbox.sampan(["run", "--rm", "--network", "shut", "host", "ping", "-c1", "-W1", "198.51.100.9"]);
+  expect((await out()).exitCode).toBe(1);
+  world.host.run("sh", "-c", /let them pass with: (.*)/.exec(stderr)?.[1] ?? "false");
+  expect((await out()).exitCode).toBe(0);
+});

@@ -55,7 +55,7 @@ export async function makeBridge(context: EngineContext, recorded: NetworkRecord
   const network = await settleDefaultSubnet(context, recorded);
   const { bridge, pools } = network;
   // Rules first: they go by the bridge's name, and nobody shall find an open bridge.
-  const { passDocker, rebuildRules } = await import("./rules.ts");
+  const { blockedByOthers, passDocker, rebuildRules } = await import("./rules.ts");
   await rebuildRules(context);
   const spec: BridgeSpec = {
     name: bridge, mtu: network.mtu, mac: macFor(pools[0]?.gateway ?? "0.0.0.0"),
@@ -70,6 +70,7 @@ export async function makeBridge(context: EngineContext, recorded: NetworkRecord
   const warnings = setSysctls(network);
   await sendBatches(context, [{ batch: configureBridge(spec, link.index), tolerate: ["EEXIST"] }], { what });
   await passDocker(context);
+  warnings.push(...(await blockedByOthers(context, network)));
   const marker = markerPath(context, bridge);
   mkdirSync(`${context.paths.state}/networks`, { recursive: true, mode: 0o700 });
   writeFileSync(`${marker}.${process.pid}`, `${link.index}\n`);

@@ -1,6 +1,7 @@
 import { buildRuleset } from "../../network/nftables.ts";
 import type { FirewallNetwork, FirewallPort, FirewallState } from "../../network/nftables.ts";
 import { dockerUserRules } from "../../network/docker-user.ts";
+import { forwardingBlocked } from "../../network/other-firewalls.ts";
 import type { NetworkRecord } from "../../network/model.ts";
 import type { PublishedPort } from "../../network/ports.ts";
 import type { ContainerId } from "../../base/ids.ts";
@@ -62,6 +63,17 @@ export async function rebuildRules(context: EngineContext, without?: ContainerId
     await loadRules(context, wanted);
     loaded = wanted;
   }
+}
+
+/** What other firewalls have against a bridge's packets, for the user; one sentence, or none. */
+export async function blockedByOthers(context: EngineContext, { bridge, internal }: NetworkRecord): Promise<string[]> {
+  if (internal) return [];
+  const [save, nft] = [findTool("iptables-save"), findTool("nft")];
+  const filter = save === undefined ? "" : (await runTool(context, save, ["-t", "filter"])).stdout;
+  // Without that table nft fails, and says so where nobody listens.
+  const firewalld = nft === undefined ? "" : (await runTool(context, nft, ["list", "table", "inet", "firewalld"])).stdout;
+  const blocked = forwardingBlocked(bridge, filter, firewalld);
+  return blocked === undefined ? [] : [blocked];
 }
 
 /** Our bridges past Docker's FORWARD policy, where there is Docker. */

@@ -120,3 +120,12 @@ test("a firewall that drops what is forwarded is named when a bridge is made, wi
   world.host.run("sh", "-c", /let them pass with: (.*)/.exec(stderr)?.[1] ?? "false");
   expect((await out()).exitCode).toBe(0);
 });
+
+test("engines that make their first networks at the same time take different subnets", async () => {
+  await using stack = new AsyncDisposableStack();
+  const engines = Array.from({ length: 4 }, () => stack.use(createSandbox({ executable: [...world.enter, EXECUTABLE] })));
+  await Promise.all(engines.map((engine) => Promise.all([engine.ok(["run", "-d", "host", "sleep", "600"]), engine.ok(["network", "create", "own"])])));
+  const subnets = (world.host.ip("route") as { dst: string; dev: string }[]).filter(({ dev }) => dev !== "wan").map(({ dst }) => dst); // ip(8) -j
+  expect(subnets).toHaveLength(8);
+  expect(new Set(subnets).size).toBe(8);
+});

@@ -50,7 +50,13 @@ export async function ensureBridge(context: EngineContext, network: NetworkRecor
 }
 
 /** Under the host's lock. Every step may have been done before. */
-export async function makeBridge(context: EngineContext, recorded: NetworkRecord): Promise<ReadyBridge> {
+export async function makeBridge(context: EngineContext, network: NetworkRecord): Promise<ReadyBridge> {
+  const { aloneOnHost } = await import("./alone.ts");
+  return aloneOnHost(context, () => makeBridgeAlone(context, network));
+}
+
+/** For whoever is alone on the host already. */
+export async function makeBridgeAlone(context: EngineContext, recorded: NetworkRecord): Promise<ReadyBridge> {
   const { settleDefaultSubnet } = await import("./defaults.ts");
   const network = await settleDefaultSubnet(context, recorded);
   const { bridge, pools } = network;

@@ -9,7 +9,8 @@ import { decodeLinks, decodeRoutes } from "../../network/rtnetlink/views.ts";
 import type { NetworkRequest } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 import { requireRoot } from "../context.ts";
-import { ensureBridge } from "./bridge.ts";
+import { aloneOnHost } from "./alone.ts";
+import { makeBridgeAlone, underHostLock } from "./bridge.ts";
 import { recordPredefined } from "./defaults.ts";
 import { appendNetworkEvent } from "./events.ts";
 import { networkOf, rowOf } from "./model.ts";
@@ -19,7 +20,6 @@ import { dump } from "./send.ts";
 export async function createNetwork(context: EngineContext, request: NetworkRequest): Promise<{ id: string; warnings: readonly string[] }> {
   requireRoot();
   if (request.ipv6 && !context.hasIpv6) throw new SampanError("unsupported", `Cannot make network "${request.name}" with IPv6: this kernel has none`, { hint: "Is it started with ipv6.disable=1?" });
-  const { store } = context;
   await recordPredefined(context);
   const wanted: NetworkCreateRequest = {
     name: request.name, driver: request.driver, internal: request.internal, ipv6: request.ipv6, attachable: request.attachable, labels: request.labels, options: request.options,
@@ -27,27 +27,39 @@ export async function createNetwork(context: EngineContext, request: NetworkRequ
       subnet, ...(gateway === undefined ? {} : { gateway }), ...(ipRange === undefined ? {} : { ipRange }), ...(auxAddresses === undefined ? {} : { auxAddresses }),
     })),
   };
+  const ulaGlobalId = request.ipv6 ? globalId(context) : new Uint8Array(5);
+  let network: NetworkRecord | undefined;
+  try {
+    // Until the bridge is there, with its routes, no other engine knows which subnet is taken.
+    const warnings = await underHostLock(context, () => aloneOnHost(context, async () => {
+      network = await record(context, wanted, ulaGlobalId);
+      return (await makeBridgeAlone(context, network)).warnings;
+    }));
+    if (network === undefined) throw new SampanError("internal", "A network was made and not recorded");
+    return { id: network.id, warnings };
+  } catch (error) {
+    if (network !== undefined) {
+      const { dropNetwork } = await import("./remove.ts");
+      await dropNetwork(context, network);
+    }
+    throw error;
+  }
+}
+
+async function record(context: EngineContext, wanted: NetworkCreateRequest, ulaGlobalId: Uint8Array): Promise<NetworkRecord> {
+  const { store } = context;
   const hostRoutes = decodeRoutes(await dump(context, "routes")).map(({ destination }) => destination);
   const interfaces = decodeLinks(await dump(context, "links")).map(({ name }) => name);
-  const ulaGlobalId = request.ipv6 ? globalId(context) : new Uint8Array(5);
-  const network = store.transaction((): NetworkRecord => {
+  return store.transaction((): NetworkRecord => {
     const facts = { networks: store.networks.list().map(networkOf), hostRoutes, interfaces, ulaGlobalId };
     if (facts.networks.some(({ name }) => name === wanted.name)) throw new SampanError("already-exists", `network with name ${wanted.name} already exists`, { exitCode: 1 });
     const problems = validateNetworkCreate(wanted, facts);
     if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1 });
-    const record = resolveNetwork(wanted, facts, { id: createId(), created: new Date().toISOString() });
-    store.networks.create(rowOf(record));
-    appendNetworkEvent(context, record, "create");
-    return record;
+    const made = resolveNetwork(wanted, facts, { id: createId(), created: new Date().toISOString() });
+    store.networks.create(rowOf(made));
+    appendNetworkEvent(context, made, "create");
+    return made;
   }, { durable: true });
-  try {
-    const { warnings } = await ensureBridge(context, network);
-    return { id: network.id, warnings };
-  } catch (error) {
-    const { dropNetwork } = await import("./remove.ts");
-    await dropNetwork(context, network);
-    throw error;
-  }
 }
 
 /** The random part of this host's unique local prefix (RFC 4193, 3.2.2): made once, the same ever after. */

@@ -69,7 +69,7 @@ export async function prepareNetwork(context: EngineContext, stored: StoredConfi
   } else if (wantsPorts && mode === "host") warnings.push("Published ports are discarded when using host network mode");
   if (make && wishes.some(({ network }) => readyIndex(context, network) === undefined)) {
     const { hasFilter } = await import("./filter.ts");
-    if (request.networks.length === 0 && !wantsPorts && !hasFilter()) return { mode: "none", wishes: [], warnings: [WITHOUT_FILTER], leasePorts, endpoints: [], published: [] };
+    if (request.networks.length === 0 && !wantsPorts && !hasFilter()) return { mode: "none", wishes: [], warnings: [WITHOUT_FILTER], leasePorts, heldFor, endpoints: [], published: [] };
     for (const { network } of wishes) warnings.push(...(await ensureBridge(context, network)).warnings);
     // Making the default network's bridge may have given it another subnet.
     wishes = wishesOf(context, request);

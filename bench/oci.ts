@@ -1,10 +1,9 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { ociBundle } from "../test/support/bundle.ts";
-import { run, runOk } from "../test/support/command.ts";
 import { SAMPAN_OCI } from "../test/support/sandbox.ts";
 import { defineBench, type BenchCase, type BenchContext } from "./support/definition.ts";
-import { runtimeCase, setupRootfs } from "./support/peers.ts";
+import { bubblewrapCase, floorCase, runtimeCase, setupRootfs } from "./support/peers.ts";
 
 /** create, start and delete as one measured script: three processes of the runtime, as an engine calls it. */
 async function lifecycleCase(context: BenchContext, runtime: "crun" | "runc" | "sampan-oci", rootfs: string): Promise<BenchCase> {
@@ -18,35 +17,29 @@ async function lifecycleCase(context: BenchContext, runtime: "crun" | "runc" | "
   return { id: `${runtime}-life`, label: runtime, group: "create + start + delete", privateMounts: runtime === "crun", command: (call) => ["sh", "-c", script, `life-${runtime}-${call}`] };
 }
 
-/** exec of /bin/true in one container that runs all the time. */
-async function execCase(context: BenchContext, runtime: "runc" | "sampan-oci", rootfs: string): Promise<BenchCase> {
-  const file = runtime === "sampan-oci" ? SAMPAN_OCI : runtime;
-  const bundle = await ociBundle(join(context.dir, `exec-${runtime}`), { rootfs, args: ["/bin/sleep", "3600"], spec: "runc" });
-  const root = join(context.dir, `exec-${runtime}-state`);
-  const id = `exec-${runtime}`;
-  await runOk(["sh", "-c", `${file} --root ${root} run -d -b ${bundle} ${id} </dev/null >/dev/null 2>&1`]);
-  context.defer(async () => { await run([file, "--root", root, "delete", "-f", id]); });
-  return { id: `${runtime}-exec`, label: runtime, group: "exec", command: [file, "--root", root, "exec", id, "/bin/true"] };
-}
-
 export const bench = defineBench({
   name: "oci",
   title: "OCI runtimes",
-  text: "`run` of `/bin/true` from `runc spec`'s default config, create + start + delete of the same, and `exec` of `/bin/true` in a running container; wall time of the whole command, in turns.",
+  text: "`run` of `/bin/true` from `runc spec`'s default config and create + start + delete of the same; wall time of the whole command, in turns.",
   unit: "ms",
   better: "lower",
   async setup(context) {
     const rootfs = await setupRootfs(context);
     const cases: BenchCase[] = [];
-    for (const runtime of ["sampan-oci", "crun", "runc"] as const)
-      cases.push(await runtimeCase(context, { id: `${runtime}-run`, label: runtime, group: "run" }, runtime, { rootfs, args: ["/bin/true"], spec: "runc" }));
-    for (const runtime of ["sampan-oci", "crun", "runc"] as const) cases.push(await lifecycleCase(context, runtime, rootfs));
-    for (const runtime of ["sampan-oci", "runc"] as const) cases.push(await execCase(context, runtime, rootfs));
+    const runtimes = ["sampan-oci" as const, ...(["crun", "runc"] as const).filter((runtime) => context.has(runtime))];
+    for (const runtime of runtimes) cases.push(await runtimeCase(context, { id: `${runtime}-run`, label: runtime, group: "run" }, runtime, { rootfs, args: ["/bin/true"], spec: "runc" }));
+    for (const runtime of runtimes) cases.push(await lifecycleCase(context, runtime, rootfs));
+    // The same program on the same root filesystem, without a runtime.
+    if (context.has("bwrap")) cases.push(await bubblewrapCase(context, { id: "bwrap-run", label: "bubblewrap", group: "run" }, rootfs, ["/bin/true"]));
+    cases.push(await floorCase(context, { id: "floor-run", label: "bare kernel: floor.c", group: "run" }, rootfs, ["/bin/true"]));
     return cases;
   },
+  summary: [
+    { label: "OCI runtime: run", unit: "ms", sampan: "sampan-oci-run", peers: { floor: "floor-run", bwrap: "bwrap-run", crun: "crun-run", runc: "runc-run" } },
+    { label: "OCI runtime: create, start, delete", unit: "ms", sampan: "sampan-oci-life", peers: { crun: "crun-life", runc: "runc-life" } },
+  ],
   bars: [
     { of: "sampan-oci-run", against: "runc-run", atMost: 0.5 },
     { of: "sampan-oci-life", against: "runc-life", atMost: 0.8 },
-    { of: "sampan-oci-exec", against: "runc-exec", atMost: 0.6 },
   ],
 });

@@ -1,16 +1,19 @@
 /**
  * `npm run bench [-- NAME…] [--rounds N] [--warmup N] [--check] [--out DIR]`: runs the benchmarks whose file name
- * contains a NAME (all by default), prints a table, and writes NAME.json, NAME.md and NAME.svg to DIR (build/bench
- * by default). With --check the exit code is 1 when a bar does not hold.
+ * contains a NAME (all by default), prints a table, and writes NAME.json, NAME.md and NAME.svg to DIR: by default bench/results,
+ * which is the record that README shows; README's table and the index are written anew from it. With --check the exit code is 1
+ * when a bar does not hold.
  */
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { benchPages } from "../scripts/support/bench-table.ts";
 import { drawChart } from "./support/chart.ts";
 import type { Bench } from "./support/definition.ts";
 import { executeBench } from "./support/execute.ts";
 import { describeBar, formatReport } from "./support/report.ts";
 
+const repository = join(import.meta.dirname, "..");
 const { values, positionals: names } = parseArgs({
   allowPositionals: true,
   options: { rounds: { type: "string" }, warmup: { type: "string" }, check: { type: "boolean" }, out: { type: "string" } },
@@ -36,7 +39,7 @@ const files = readdirSync(import.meta.dirname)
   .toSorted();
 if (files.length === 0) fail(`Cannot run the benchmarks: no file in bench/ has ${names.map((name) => `"${name}"`).join(" or ")} in its name.`);
 
-const out = values.out ?? join(import.meta.dirname, "../build/bench");
+const out = values.out ?? join(import.meta.dirname, "results");
 mkdirSync(out, { recursive: true });
 let broken = 0;
 for (const file of files) {
@@ -55,4 +58,5 @@ for (const file of files) {
   if (values.check === true) for (const bar of failing) console.error(describeBar(bar));
   broken += failing.length;
 }
+if (values.out === undefined) for (const { path, text } of benchPages(repository)) writeFileSync(join(repository, path), text);
 if (values.check === true && broken > 0) process.exit(1);

@@ -7,6 +7,8 @@ export interface Bench extends BenchText {
   /** Makes what the cases need; what is passed to `defer` is undone at the end, in reverse, whatever happens. */
   setup(context: BenchContext): Promise<BenchCase[]> | BenchCase[];
   bars?: Bar[];
+  /** The rows of README's table that are measured here. */
+  summary?: SummaryRow[];
   /** 20 by default; `--rounds` overrules. */
   rounds?: number;
   /** 3 by default; `--warmup` overrules. */
@@ -30,14 +32,40 @@ export interface BenchContext {
   defer(undo: () => void | PromiseLike<void>): void;
   /** Notes a version or another fact for the report: `fact("crun", "1.8.1")`. */
   fact(name: string, value: string): void;
+  /** Whether a peer is installed; one that is not is noted, its cases are left out, and with them the bars against it. */
+  has(peer: Peer): boolean;
+}
+
+/** What Sampan is measured beside. */
+export const PEERS = {
+  floor: { title: "bare kernel", tool: "gcc" },
+  bwrap: { title: "bubblewrap", tool: "bwrap" },
+  crun: { title: "crun", tool: "crun" },
+  runc: { title: "runc", tool: "runc" },
+  podman: { title: "Podman", tool: "podman" },
+  docker: { title: "Docker", tool: "dockerd" },
+  skopeo: { title: "skopeo and umoci", tool: "umoci" },
+  iperf3: { title: "iperf3", tool: "iperf3" },
+} as const;
+export type Peer = keyof typeof PEERS;
+
+export interface SummaryRow {
+  label: string;
+  unit: string;
+  /** Ids of cases. */
+  sampan: string;
+  peers: Partial<Record<Peer, string>>;
 }
 
 interface CaseText {
   /** Short and stable: bars and JSON name it. */
   id: string;
   label: string;
-  /** Cases of one group share a chart; "" by default. */
+  /** Cases of one group are measured alike, and share a scale; "" by default. */
   group?: string;
+  /** Where it is another one than the benchmark's. */
+  unit?: string;
+  better?: "lower" | "higher";
 }
 
 /** A whole command, from posix_spawn to its end, in milliseconds. */

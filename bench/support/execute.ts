@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { testEnv } from "../../test/support/command.ts";
 import { removeTree } from "../../test/support/trees.ts";
-import type { Bar, Bench, BenchCase, BenchText } from "./definition.ts";
+import { isToolPresent } from "../../scripts/support/packages.ts";
+import { PEERS, type Bar, type Bench, type BenchCase, type BenchText, type Peer, type SummaryRow } from "./definition.ts";
 import { describeMachine } from "./machine.ts";
 import { startSpawner, type Spawner } from "./spawn.ts";
 import { summarise, type Summary } from "./statistics.ts";
@@ -13,6 +14,8 @@ export interface CaseResult {
   id: string;
   label: string;
   group: string;
+  unit: string;
+  better: "lower" | "higher";
   values: number[];
   summary: Summary;
   /** Of commands: CPU time of the process and of what it waited for. */
@@ -31,6 +34,7 @@ export interface BenchResult extends BenchText {
   facts: Record<string, string>;
   cases: CaseResult[];
   bars: BarResult[];
+  summary: SummaryRow[];
 }
 
 export interface ExecuteOptions {
@@ -68,6 +72,7 @@ export async function executeBench(bench: Bench, options: ExecuteOptions = {}): 
   });
   const facts = describeMachine();
   const startedAt = new Date().toISOString();
+  const absent = new Set<Peer>();
   const cases = await bench.setup({
     dir,
     defer: (undo) => {
@@ -75,6 +80,12 @@ export async function executeBench(bench: Bench, options: ExecuteOptions = {}): 
     },
     fact: (name, value) => {
       facts[name] = value;
+    },
+    has: (peer) => {
+      if (isToolPresent(PEERS[peer].tool)) return true;
+      absent.add(peer);
+      facts["not installed"] = [...absent].map((name) => PEERS[name].title).join(", ");
+      return false;
     },
   });
   const spawners = { host: stack.use(startSpawner(dir, false)), private: stack.use(startSpawner(dir, true)) };
@@ -92,11 +103,15 @@ export async function executeBench(bench: Bench, options: ExecuteOptions = {}): 
   const results = readings.map(({ entry, values }): CaseResult => {
     const cpu = values.map((reading) => reading.cpuMs).filter((value) => value !== undefined);
     const numbers = values.map((reading) => reading.value);
-    const text = { id: entry.id, label: entry.label, group: entry.group ?? "", values: numbers, summary: summarise(numbers) };
+    const text = { id: entry.id, label: entry.label, group: entry.group ?? "", unit: entry.unit ?? bench.unit, better: entry.better ?? bench.better, values: numbers, summary: summarise(numbers) };
     return cpu.length === 0 ? text : { ...text, cpu: summarise(cpu) };
   });
   const { name, title, text, unit, better } = bench;
-  return { name, title, text, unit, better, startedAt, rounds, warmup, facts, cases: results, bars: judgeBars(bench.bars ?? [], results) };
+  // What a peer that is not installed would have been measured for is left out; otherwise a name that nobody has is a mistake.
+  const isThere = (id: string): boolean => absent.size === 0 || results.some((entry) => entry.id === id);
+  const bars = judgeBars((bench.bars ?? []).filter(({ of, against }) => isThere(of) && isThere(against)), results);
+  const summary = (bench.summary ?? []).filter(({ sampan }) => isThere(sampan)).map((row) => ({ ...row, peers: Object.fromEntries(Object.entries(row.peers).filter(([, id]) => isThere(id))) }));
+  return { name, title, text, unit, better, startedAt, rounds, warmup, facts, cases: results, bars, summary };
 }
 
 /** A bar that names a case that was not run is a mistake and throws: it would hold for ever. */

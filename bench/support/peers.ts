@@ -79,6 +79,19 @@ export async function emptyBunCase(context: BenchContext, text: CaseText): Promi
   return { ...text, command: [join(dir, "empty")] };
 }
 
+/** The kernel's own share: bench/floor.c on the same root filesystem. */
+export async function floorCase(context: BenchContext, text: CaseText, rootfs: string, command: string[]): Promise<CommandCase> {
+  const path = join(context.dir, "floor");
+  await runOk(["gcc", "-std=gnu11", "-static", "-O2", "-Wall", "-Wextra", "-Werror", "-o", path, join(import.meta.dirname, "../floor.c")]);
+  return { ...text, command: [path, rootfs, ...command] };
+}
+
+/** `bwrap` with a root filesystem: a sandbox with namespaces and the usual /proc and /dev, and nothing of an engine. */
+export async function bubblewrapCase(context: BenchContext, text: CaseText, rootfs: string, command: string[]): Promise<CommandCase> {
+  context.fact("bubblewrap", (await runOk(["bwrap", "--version"])).trim());
+  return { ...text, command: ["bwrap", "--unshare-all", "--die-with-parent", "--bind", rootfs, "/", "--proc", "/proc", "--dev", "/dev", "--hostname", "bench", ...command] };
+}
+
 /** A static C program that does nothing: what it costs to start and wait for any process. */
 export async function emptyProcessCase(context: BenchContext, text: CaseText): Promise<CommandCase> {
   const path = join(context.dir, "empty-c");

@@ -20,7 +20,7 @@ export function formatReport(result: BenchResult): string {
     // The first case of a group is the measure for the others.
     const base = entries[0]?.summary.median ?? 1;
     const withCpu = entries.some((entry) => entry.cpu !== undefined);
-    const head = ["", `median ${result.unit}`, "of the first", "10th", "90th", "least", ...(withCpu ? ["CPU ms"] : [])];
+    const head = ["", `median ${entries[0]?.unit ?? result.unit}`, "of the first", "10th", "90th", "least", ...(withCpu ? ["CPU ms"] : [])];
     const rows = entries.map(({ label, summary, cpu }) => [
       label,
       formatNumber(summary.median),

@@ -28,9 +28,9 @@ describe("statistics", () => {
 });
 
 function resultOf(medians: Record<string, number>): BenchResult {
-  const cases = Object.entries(medians).map(([id, median]) => ({ id, label: `<${id}> & co`, group: "", values: [median], summary: summarise([median]) }));
+  const cases = Object.entries(medians).map(([id, median]) => ({ id, label: `<${id}> & co`, group: "", unit: "ms", better: "lower" as const, values: [median], summary: summarise([median]) }));
   const text = { name: "x", title: "A <b> test", text: "Some text.", unit: "ms", better: "lower" as const };
-  return { ...text, startedAt: "2026-01-01T00:00:00Z", rounds: 1, warmup: 0, facts: { kernel: "6.1" }, cases, bars: [] };
+  return { ...text, startedAt: "2026-01-01T00:00:00Z", rounds: 1, warmup: 0, facts: { kernel: "6.1" }, cases, bars: [], summary: [] };
 }
 
 describe("bars", () => {
@@ -50,7 +50,7 @@ test("a picture is well-formed and a report has every case", () => {
   const result = resultOf({ sampan: 10, crun: 20 });
   const svg = drawChart(result);
   expect(svg).not.toContain("<b>");
-  expect(svg.match(/<rect/g)).toHaveLength(2);
+  expect(svg.match(/<rect/g)).toHaveLength(3);
   expect(Number(/<rect class="o"[^>]* width="([\d.]+)"/.exec(svg)?.[1]) * 2).toBeCloseTo(Number(/<rect class="p"[^>]* width="([\d.]+)"/.exec(svg)?.[1]), 0);
   expect(formatReport(result)).toContain("| <crun> & co | 20.0 | 2.00 |");
 });

@@ -1,9 +1,11 @@
-/** The pages that are written from the command tables, so that they cannot say anything else: as text, not yet on disk. */
+/** The pages that are written from the command tables and from what was measured, so that they cannot say anything else: as text, not yet on disk. */
+import { join } from "node:path";
 import type { CommandDefinition } from "../../src/cli/command.ts";
 import { commandTable, type CommandEntry } from "../../src/cli/commands/table.ts";
 import { ABSENT_COMMANDS, ABSENT_FLAGS, DEVIATIONS } from "../../src/cli/deviations.ts";
 import type { Flag } from "../../src/cli/flags/flag.ts";
 import { rootHelp } from "../../src/cli/output/help.ts";
+import { benchPages } from "./bench-table.ts";
 
 export interface Page {
   /** Relative to the repository. */
@@ -27,6 +29,7 @@ export async function generatedPages(): Promise<Page[]> {
   return [
     { path: "docs/cli.md", text: cliPage(commands) },
     { path: "docs/deviations-from-docker.md", text: deviationsPage(commands) },
+    ...benchPages(join(import.meta.dirname, "../..")),
   ];
 }
 

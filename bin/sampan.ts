@@ -1,8 +1,9 @@
 import keelPath from "../dist/keel" with { type: "file" };
 
 declare const KEEL_VERSION: string; // set by the build
+declare const BUILD_VERSION: string; // likewise
 
-globalThis.sampanEmbedded = { path: keelPath, version: KEEL_VERSION };
+globalThis.sampanEmbedded = { path: keelPath, version: KEEL_VERSION, build: BUILD_VERSION };
 
 /** One executable, two programs by the name that it is called by; neither loads the other. */
 async function run(): Promise<number> {

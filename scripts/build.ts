@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildKeel } from "./build-keel.ts";
 import { buildLibrary } from "./build-library.ts";
@@ -18,7 +18,17 @@ buildKeel(join(dist, "keel"));
 const keelVersion = createHash("sha256").update(readFileSync(join(dist, "keel"))).digest("hex").slice(0, 16);
 
 const bun = process.execPath;
-const define = ["--define", `KEEL_VERSION="${keelVersion}"`, "--define", "process.env.NODE_ENV=\"production\""];
+const bunVersion = process.versions["bun"] ?? "";
+/** Of all that the executable is made from: what one build keeps on the disk another does not read. */
+function buildVersion(): string {
+  const hash = createHash("sha256").update(keelVersion).update(bunVersion);
+  for (const directory of ["bin", "src"])
+    for (const name of readdirSync(join(root, directory), { recursive: true, encoding: "utf8" }).sort())
+      if (/(?<!\.test)\.ts$/.test(name)) hash.update(name).update(readFileSync(join(root, directory, name)));
+  return hash.digest("hex").slice(0, 16);
+}
+
+const define = ["--define", `KEEL_VERSION="${keelVersion}"`, "--define", `BUILD_VERSION="${buildVersion()}"`, "--define", "process.env.NODE_ENV=\"production\""];
 /*
  * A command lives for some milliseconds: compiling its code costs more than it gives (a third of the whole CPU time of
  * `run`), so compiling starts a thousand times later than usual, and earlier where there is much to do (src/base/heavy.ts).

@@ -3,6 +3,7 @@ import { SampanError, errnoOf } from "../base/errors.ts";
 import type { ContainerId } from "../base/ids.ts";
 import { hostArch } from "../linux/arch.ts";
 import type { CgroupHost } from "../runtime/cgroups/index.ts";
+import type { Template } from "../plan/template.ts";
 import type { HostFacts } from "../runtime/index.ts";
 import type { StateStore } from "../storage/state/index.ts";
 import { openState } from "../storage/state/index.ts";
@@ -32,6 +33,8 @@ export class EngineContext implements Disposable {
   #hasIpv6: boolean | undefined;
   #bootId: string | undefined;
   #keel: string | undefined;
+  /** Of a program that stays: plans that were encoded before (containers/kept-plans.ts). */
+  readonly plans = new Map<string, Template>();
 
   constructor(options: EngineOptions) {
     this.options = options;

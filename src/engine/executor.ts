@@ -7,6 +7,8 @@ interface Embedded {
   readonly path: string;
   /** Changes with every build of keel. */
   readonly version: string;
+  /** Changes with every build of the executable. */
+  readonly build: string;
 }
 
 declare global {

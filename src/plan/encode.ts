@@ -42,6 +42,13 @@ function opNumber(op: Op): number {
   }
 }
 
+/** A plan as keel reads it. */
+export interface EncodedPlan {
+  readonly bytes: Buffer;
+  /** Instructions of both sides. */
+  readonly count: number;
+}
+
 /** Writes the instructions of one plan. */
 class Writer {
   readonly words: Uint32Array;

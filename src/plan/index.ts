@@ -9,6 +9,7 @@ export { Plan, Line } from "./build.ts";
 export { Block, stringArray } from "./model.ts";
 export type { Arg, Call, CallOptions } from "./model.ts";
 export { encodePlan } from "./encode.ts";
-export { PlanError, planFailure, runPlan, startPlan } from "./run.ts";
+export type { EncodedPlan } from "./encode.ts";
+export { PlanError, encodedPlan, planFailure, runPlan, startPlan } from "./run.ts";
 export type { Running, RunOptions } from "./run.ts";
 export type { Report } from "./report.ts";

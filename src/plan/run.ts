@@ -2,8 +2,9 @@ import { closeSync, fstatSync, openSync, readSync, unlinkSync, writeSync } from 
 import { SampanError, errnoOf, messageOf } from "../base/errors.ts";
 import { errnoName, errnoText } from "../linux/errno.ts";
 import { hostArch } from "../linux/arch.ts";
-import type { Plan } from "./build.ts";
+import { Plan } from "./build.ts";
 import { encodePlan } from "./encode.ts";
+import type { EncodedPlan } from "./encode.ts";
 import type { Call } from "./model.ts";
 import type { Report, ReportState } from "./report.ts";
 import { parseBirth, parseReport, parseState } from "./report.ts";
@@ -39,11 +40,16 @@ function openUnlinked(path: string): number {
   return fd;
 }
 
+/** For keel on this machine. */
+export function encodedPlan(plan: Plan): EncodedPlan {
+  return { bytes: encodePlan(plan, hostArch()), count: plan.outer.calls.length + plan.inner.calls.length };
+}
+
 let serial = 0; // names of files that exist for a moment, unique within this process
 
 /** Hands a plan to keel. Throws SampanError "unavailable" if keel cannot be started. */
-export async function startPlan(plan: Plan, options: RunOptions): Promise<Running> {
-  const bytes = encodePlan(plan, hostArch());
+export async function startPlan(plan: Plan | EncodedPlan, options: RunOptions): Promise<Running> {
+  const { bytes, count } = plan instanceof Plan ? encodedPlan(plan) : plan;
   const name = `${options.directory}/plan.${process.pid}.${++serial}`;
   const planFd = openUnlinked(name);
   const reportFd = openUnlinked(`${name}.report`);
@@ -64,7 +70,6 @@ export async function startPlan(plan: Plan, options: RunOptions): Promise<Runnin
   } finally {
     closeSync(planFd);
   }
-  const count = plan.outer.calls.length + plan.inner.calls.length;
   const state = Buffer.alloc(4);
   let last: ReportState | undefined;
   const peek = (): ReportState => {

@@ -121,8 +121,9 @@ async function failingStarts(context: EngineContext, mode: string, part: string,
   const streams = { streams: {} };
   const { started } = await runSession(context, request(), streams, { trace: true });
   const { report } = await started.running.finished;
-  const reached = traceOf(started.plan, report).stages.flatMap(({ calls }) => calls).map(({ state: done }) => done !== "skipped");
-  const texts = explainPlan(started.plan).flatMap(({ calls }) => calls);
+  const plan = await started.plan();
+  const reached = traceOf(plan, report).stages.flatMap(({ calls }) => calls).map(({ state: done }) => done !== "skipped");
+  const texts = explainPlan(plan).flatMap(({ calls }) => calls);
   const ids = new Set<string>();
   const settle = async (): Promise<string[]> => {
     const before = new Set(baseline);

@@ -13,10 +13,12 @@ import { findKeel } from "../executor.ts";
 import { pathsOf } from "../paths.ts";
 import type { Paths } from "../paths.ts";
 import type { RunRequest } from "../request.ts";
+import type { StoredConfig } from "../spec/stored.ts";
 import { prepare } from "./prepare.ts";
 import { reserve } from "./record.ts";
 import { detachKeysOf } from "./run.ts";
 import { cgroupPlanOf, compileStart } from "./start.ts";
+import type { Launched } from "./start.ts";
 
 /**
  * The engine as it is, but whatever it writes goes to a directory that is thrown away: names are taken in a copy of the
@@ -67,6 +69,11 @@ export class RehearsalContext extends EngineContext {
 
 /** The plan that `run` would carry out for this request at this moment. Makes nothing, and needs no root for it. */
 export async function rehearse(context: RehearsalContext, request: RunRequest): Promise<Plan> {
+  return (await rehearseLaunch(context, request)).plan();
+}
+
+/** The same, with what the plan is compiled from. */
+export async function rehearseLaunch(context: RehearsalContext, request: RunRequest): Promise<Launched & { readonly stored: StoredConfig }> {
   // An image that is missing is not pulled for a look.
   const { stored: wanted, volumes } = await prepare(context, { ...request, ...(request.rootfs === undefined ? { pull: "never" as const } : {}) });
   const network = await context.aside(() => prepareNetwork(context, wanted, false));
@@ -74,11 +81,11 @@ export async function rehearse(context: RehearsalContext, request: RunRequest): 
   const { stored } = reserve(context, wanted, cgroup, {
     actions: ["create"], volumes: volumes.map(({ name, target }) => ({ name, target })), within: ({ id }) => { reserveNetwork(context, network, id); },
   });
-  const { plan } = await compileStart(context, stored, cgroup, {
+  const launched = await compileStart(context, stored, cgroup, {
     detached: request.detach, streams: request.detach ? {} : streamsOf(request), callerEnv: process.env, trace: false, network,
     detachKeys: await detachKeysOf(request.detachKeys),
   }, false);
-  return plan;
+  return { ...launched, stored };
 }
 
 function streamsOf({ attach }: RunRequest): { stdin?: number; stdout?: number; stderr?: number } {

@@ -44,7 +44,7 @@ export async function launch(context: EngineContext, record: ContainerRecord, st
     const { code, report } = await started.running.finished;
     undo?.();
     keep?.();
-    const failure = startFailure(stored, started.plan, report);
+    const failure = report.failure === undefined ? undefined : startFailure(stored, await started.plan(), report);
     if (failure) throw failure;
     if (options.detached) {
       run.started();

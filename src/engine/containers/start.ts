@@ -5,7 +5,6 @@ import { planFailure, startPlan } from "../../plan/index.ts";
 import { compileCgroup, moveOutHint, readText } from "../../runtime/cgroups/index.ts";
 import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
 import type { Launch, MonitorPlan } from "../../runtime/index.ts";
-import { compile } from "../../runtime/index.ts";
 import type { EngineContext } from "../context.ts";
 import type { ContainerPaths } from "../paths.ts";
 import { containerPaths } from "../paths.ts";
@@ -17,6 +16,7 @@ import { capabilitiesOf, securityOptions } from "../spec/security.ts";
 import { runtimeConfig } from "../spec/runtime-config.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import type { Streams } from "../api.ts";
+import { keptPlan } from "./kept-plans.ts";
 import { attachedTo, connectStreams, stdioOf } from "./streams.ts";
 
 export interface StartOptions {
@@ -136,14 +136,15 @@ function hasHealthCheck({ request, image }: StoredConfig): boolean {
 }
 
 export interface Launched {
-  readonly plan: Plan;
+  /** Compiled when it is first asked for: a start may do with one that was kept. */
+  readonly plan: () => Promise<Plan>;
   readonly launch: Launch;
   readonly warnings: readonly string[];
   /** Resolves when the host is ready for the plan to run. */
   readonly ready: Promise<void> | undefined;
 }
 
-/** Compiles the start of a container; makes nothing but files when `make` says so. */
+/** All that a container's plan is compiled from; makes nothing but files when `make` says so. */
 export async function compileStart(context: EngineContext, stored: StoredConfig, cgroup: CgroupPlan | undefined, options: StartOptions, make: boolean): Promise<Launched> {
   const paths = containerPaths(context.paths, stored.id);
   const network = networkForStart(context, stored, options.network, make);
@@ -175,7 +176,14 @@ export async function compileStart(context: EngineContext, stored: StoredConfig,
     fileMounts: files,
     ...subpathsOf(stored),
   };
-  return { plan: compile(launch), launch, warnings: network.warnings, ready: network.ready };
+  let plan: Promise<Plan> | undefined;
+  return { plan: () => (plan ??= compiled(launch)), launch, warnings: network.warnings, ready: network.ready };
+}
+
+/** The compiler is loaded where there is something to compile. */
+async function compiled(launch: Launch): Promise<Plan> {
+  const { compile } = await import("../../runtime/index.ts");
+  return compile(launch);
 }
 
 export interface Started extends Launched {
@@ -190,9 +198,10 @@ export async function startContainer(context: EngineContext, stored: StoredConfi
   }
   for (const { source, createSource } of stored.request.mounts) if (createSource === true && !existsSync(source)) makeBindSource(source, stored.name);
   const launched = await compileStart(context, stored, cgroup, options, true);
-  options.alter?.(launched.plan);
+  if (options.alter !== undefined) options.alter(await launched.plan());
+  const plan = options.alter === undefined && !options.trace ? await keptPlan(context, stored.id, launched.launch, launched.plan) : await launched.plan();
   await launched.ready;
-  const running = await startPlan(launched.plan, {
+  const running = await startPlan(plan, {
     keel: context.keel,
     directory: containerPaths(context.paths, stored.id).run,
     stdio: stdioOf(options.streams),

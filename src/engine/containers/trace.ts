@@ -10,7 +10,7 @@ import { runSession } from "./run.ts";
 export async function traceRun(context: EngineContext, request: RunRequest, options: RunOptions): Promise<TraceResult> {
   const { started, id, exitCode, signal, oomKilled, detached } = await runSession(context, request, options, { trace: true });
   const { report } = await started.running.finished;
-  const trace = traceOf(started.plan, report);
+  const trace = traceOf(await started.plan(), report);
   return {
     id, exitCode, signal, oomKilled, detached, warnings: started.warnings,
     text: (format) => traceText(trace, format),

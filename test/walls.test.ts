@@ -8,7 +8,7 @@ const REPOSITORY = join(import.meta.dirname, "..");
 /** From the top to the bottom: a room may use any room on a lower floor, and none beside itself. */
 const FLOORS = [["cli", "library"], ["engine", "oci-cli"], ["images", "registry", "storage", "runtime", "network"], ["plan"], ["linux"]];
 /** A room beside the building: the OCI runtime's command line works without any engine state, so it may use none. */
-const ANNEX = { room: "oci-cli", uses: ["runtime", "plan", "linux"] };
+const ANNEX = { room: "oci-cli", uses: ["runtime", "network", "plan", "linux"] };
 /** What every room may use. `oci` may use `base`; `base` stands on nothing. */
 const COMMON = ["oci", "base"];
 

@@ -69,6 +69,8 @@ export const IFLA_IFALIAS = 20;
 export const IFLA_AF_SPEC = 26;
 export const IFLA_NET_NS_FD = 28;
 export const IFLA_LINK_NETNSID = 37;
+/** The index that a link gets in the namespace that it is moved to (Linux 5.13). */
+export const IFLA_NEW_IFINDEX = 49;
 
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INFO_DATA = 2;
@@ -100,9 +102,14 @@ export const IFA_LABEL = 3;
 export const IFA_BROADCAST = 4;
 /** All 32 flags; the header has room for eight (Linux 3.14). */
 export const IFA_FLAGS = 8;
+export const IFA_RT_PRIORITY = 9;
 /** Usable at once, without duplicate address detection (RFC 4862). */
 export const IFA_F_NODAD = 0x02;
+export const IFA_F_HOMEADDRESS = 0x10;
 export const IFA_F_PERMANENT = 0x80;
+export const IFA_F_MANAGETEMPADDR = 0x100;
+export const IFA_F_NOPREFIXROUTE = 0x200;
+export const IFA_F_MCAUTOJOIN = 0x400;
 
 export const RTA_DST = 1;
 export const RTA_OIF = 4;

@@ -19,6 +19,8 @@ export interface Bundle {
   readonly config: RuntimeConfig;
   /** Destinations of binds whose source is no directory. */
   readonly fileMounts: ReadonlySet<string>;
+  /** Binds of what an earlier mount has put into the root filesystem, with the path there. */
+  readonly lateBinds: ReadonlyMap<Mount, string>;
 }
 
 function readConfig(file: string): Buffer {
@@ -30,10 +32,10 @@ function readConfig(file: string): Buffer {
 }
 
 /** Reads, checks and completes a bundle. Everything that is wrong with it is one error, before anything is made. */
-export function loadBundle(context: Context, path: string): Bundle {
+export function loadBundle(context: Context, path: string, configFile = "config.json"): Bundle {
   const directory = resolve(path);
   if (!existsSync(directory)) throw new SampanError("not-found", `Cannot use bundle "${path}": no such directory`);
-  const file = `${directory}/config.json`;
+  const file = resolve(directory, configFile);
   const raw = readConfig(file);
   const config = parseRuntimeConfig(raw, file);
   const problems = validateConfig(config);
@@ -44,24 +46,38 @@ export function loadBundle(context: Context, path: string): Bundle {
   if (!root?.isDirectory()) throw new SampanError("not-found", `Cannot use root filesystem "${rootfs}": ${root ? "it is not a directory" : "no such file or directory"}`);
   if (realpathSync(rootfs) === "/") throw new SampanError("invalid", `Cannot use root filesystem "${rootfs}": it is the host's own root`);
   const fileMounts = new Set<string>();
-  for (const { destination, options = [] } of config.mounts ?? [])
-    if (options.includes("tmpcopyup")) context.log.write("warning", `Cannot fill "${destination}" with what the image has there: tmpcopyup is not supported; it starts empty`);
-  const mounts = (config.mounts ?? []).map((mount) => completeMount(mount, directory, fileMounts));
+  const lateBinds = new Map<Mount, string>();
+  const mounts: Mount[] = [];
+  for (const mount of config.mounts ?? []) mounts.push(completeMount(mount, { directory, rootfs, earlier: mounts, fileMounts, lateBinds }));
   const complete: RuntimeConfig = { ...config, mounts };
   if (config.process) complete.process = completeProcess(context, config.process, { rootfs, mounts, warn: true });
-  return { directory, rootfs, raw, config: complete, fileMounts };
+  return { directory, rootfs, raw, config: complete, fileMounts, lateBinds };
+}
+
+interface MountPlace {
+  readonly directory: string;
+  readonly rootfs: string;
+  readonly earlier: readonly Mount[];
+  readonly fileMounts: Set<string>;
+  readonly lateBinds: Map<Mount, string>;
 }
 
 /** A bind's source is the host's, relative ones are the bundle's (config.md "Mounts"). */
-function completeMount(mount: Mount, directory: string, fileMounts: Set<string>): Mount {
+function completeMount(mount: Mount, { directory, rootfs, earlier, fileMounts, lateBinds }: MountPlace): Mount {
   const destination = mount.destination.startsWith("/") ? mount.destination : `/${mount.destination}`;
   if (!isBind(mount)) return { ...mount, destination };
   const source = resolve(directory, mount.source ?? "");
-  const stat = statSync(source, { throwIfNoEntry: false });
-  if (!stat) throw new SampanError("not-found", `Cannot mount "${destination}": the source "${source}" is not there: no such file or directory`);
-  if (stat.isDirectory()) fileMounts.delete(destination);
-  else fileMounts.add(destination);
-  return { ...mount, destination, source };
+  const complete = { ...mount, destination, source };
+  const path = source.startsWith(`${rootfs}/`) ? source.slice(rootfs.length) : "";
+  const covering = earlier.findLast((other) => path === other.destination || path.startsWith(`${other.destination.replace(/\/+$/, "")}/`));
+  if (path !== "" && covering) lateBinds.set(complete, path.slice(1));
+  // Beneath an earlier bind it is its source's file; a new filesystem has nothing but directories, which still later mounts made.
+  const file = path === "" || !covering ? source : isBind(covering) && !lateBinds.has(covering) ? `${covering.source ?? ""}${path.slice(covering.destination.length)}` : undefined;
+  const stat = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false });
+  if (file !== undefined && !stat) throw new SampanError("not-found", `Cannot mount "${destination}": the source "${source}" is not there: no such file or directory`);
+  if (stat?.isDirectory() === false) fileMounts.add(destination);
+  else fileMounts.delete(destination);
+  return complete;
 }
 
 /**

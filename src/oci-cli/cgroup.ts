@@ -57,13 +57,48 @@ function withDefaultDevices(resources: Resources): Resources {
   return { ...resources, devices: [...rules, ...defaultDeviceRules().filter(({ allow }) => allow)] };
 }
 
+/** What cgroups(7) says may be given away where /sys/kernel/cgroup/delegate is not there to say it. */
+const DELEGATED = ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
+
+/**
+ * With cgroup v2, a cgroup namespace of its own and a writable view of it, the container's user may make groups beneath: the
+ * directory and the files that serve for that become its own (config-linux.md "Cgroup ownership"). v1 is never given away.
+ */
+function ownerOf({ cgroups }: Context, { linux, mounts, process }: RuntimeConfig): CgroupPlan["owner"] {
+  const own = linux?.namespaces?.some(({ type, path }) => type === "cgroup" && path === undefined) === true;
+  const writable = mounts?.some(({ source, destination, options = [] }) => source === "cgroup" && destination === "/sys/fs/cgroup" && !options.includes("ro")) === true;
+  if (!own || !writable || cgroups.version !== "v2") return undefined;
+  const user = process?.user?.uid ?? 0;
+  const mappings = linux?.uidMappings ?? [];
+  const mapping = mappings.find(({ containerID, size }) => user >= containerID && user < containerID + size);
+  const uid = mappings.length === 0 ? user : mapping && mapping.hostID + user - mapping.containerID;
+  if (uid === undefined || uid === 0) return undefined;
+  return { uid, files: readText("/sys/kernel/cgroup/delegate")?.split("\n").filter((name) => /^[\w.]+$/.test(name)) ?? DELEGATED };
+}
+
+/**
+ * A process that joins a frozen group, or a new one beneath it, stands still at once and would never be the container; a parent that
+ * is frozen freezes what is made beneath it (freezer-subsystem.rst; cgroup-v2.rst "cgroup.freeze").
+ */
+function refuseFrozen({ cgroups }: Context, { directories }: CgroupPlan): void {
+  const freezer = cgroups.controllers.get("freezer");
+  for (const { path, version } of directories) {
+    if (version === 1 && !(freezer && path.startsWith(`${freezer.mountpoint}/`)) || !existsSync(path)) continue;
+    const frozen = version === 2 ? /^frozen 1$/m.test(readText(`${path}/cgroup.events`) ?? "") : /^FR/.test(readText(`${path}/freezer.state`) ?? "");
+    if (frozen) throw new SampanError("wrong-state", `Cannot use cgroup "${path}": container's cgroup unexpectedly frozen`);
+  }
+}
+
 /**
  * The plan for the container's groups. A group that is there already may be used if nobody is in it (an engine may have
  * made it, with limits), and is then not ours to remove (runtime.md "Delete").
  */
-export function planCgroup(context: Context, resources: Resources, { path, unit }: CgroupPlace): CgroupPlan | undefined {
+export function planCgroup(context: Context, config: RuntimeConfig, resources: Resources, { path, unit }: CgroupPlace): CgroupPlan | undefined {
   if (context.cgroups.hierarchies.length === 0) return undefined;
-  const plan = compileCgroup(withDefaultDevices(resources), context.cgroups, path, { read: readText, join: "all" });
+  const compiled = compileCgroup(withDefaultDevices(resources), context.cgroups, path, { read: readText, join: "all" });
+  const owner = ownerOf(context, config);
+  const plan = owner ? { ...compiled, owner } : compiled;
+  refuseFrozen(context, plan);
   // A unit's groups are systemd's to make, where it makes them; what it does not know of is ours, and all of them are the unit's.
   if (unit) return { ...plan, directories: plan.directories.map((directory) => ({ ...directory, leaf: false })) };
   const existing = new Set(plan.directories.filter(({ path: directory, leaf }) => leaf && existsSync(directory)).map(({ path: directory }) => directory));

@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, renameSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
 import { SampanError, errnoOf } from "../base/errors.ts";
@@ -16,6 +16,7 @@ import { cgroupPlaceOf, meantResources, planCgroup } from "./cgroup.ts";
 import type { Context } from "./context.ts";
 import { ownEnvironment } from "./environment.ts";
 import { labelOf } from "./labels.ts";
+import { writePidFile } from "./pid-file.ts";
 import { filterOf } from "./seccomp.ts";
 import type { ContainerFiles, StoredState } from "./state.ts";
 import { terminalMonitor } from "./terminal.ts";
@@ -24,6 +25,8 @@ import { idleStreams, ownStreams } from "./streams.ts";
 
 export interface CreateOptions {
   readonly bundle: string;
+  /** Another file of the bundle than config.json; crun's option. */
+  readonly config: string | undefined;
   readonly consoleSocket: string | undefined;
   readonly pidFile: string | undefined;
   readonly pidfdSocket: string | undefined;
@@ -97,7 +100,7 @@ export async function createContainer(context: Context, id: string, options: Cre
   checkId(id);
   const files = filesOf(context.root, id);
   if (existsSync(files.directory)) throw new SampanError("already-exists", `Cannot create container "${id}": container with given ID already exists`);
-  const bundle = loadBundle(context, options.bundle);
+  const bundle = loadBundle(context, options.bundle, options.config);
   const { config } = bundle;
   const terminal = config.process?.terminal === true;
   if (terminal && options.end !== "exited" && options.consoleSocket === undefined)
@@ -107,9 +110,11 @@ export async function createContainer(context: Context, id: string, options: Cre
   const fds = preserved(options, config);
   const place = await cgroupPlaceOf(context, config, id);
   const resources = meantResources(context, config.linux?.resources ?? {});
-  const cgroup = planCgroup(context, resources, place);
+  const cgroup = planCgroup(context, config, resources, place);
   const seccomp = await filterOf(context, config.linux?.seccomp);
   const label = labelOf(config);
+  const copyUps = config.mounts?.some(({ options }) => options?.includes("tmpcopyup")) === true ? (await import("./copy-up.ts")).copiedFiles(config, bundle.rootfs) : undefined;
+  const devices = config.linux?.netDevices ? await (await import("./network-devices.ts")).networkDevices(context, config) : undefined;
   const { idMappedMounts } = needsIdMaps(config) ? await import("./idmap.ts") : { idMappedMounts: undefined };
   reserve(context, id, files);
   const opened: number[] = [];
@@ -133,7 +138,9 @@ export async function createContainer(context: Context, id: string, options: Cre
       config: fds.env.length > 0 && config.process ? { ...config, process: { ...config.process, env: [...(config.process.env ?? []), ...fds.env] } } : config,
       host: context.hostFacts(cgroup?.paths, (config.linux?.namespaces ?? []).some(({ type }) => type === "cgroup")),
       name: id, root: { kind: "directory", path: bundle.rootfs }, mountPoint: mountPointFor(files, config, bundle.rootfs), fileMounts: bundle.fileMounts,
+      ...(bundle.lateBinds.size > 0 ? { lateBinds: bundle.lateBinds } : {}),
       ...(cgroup ? { cgroup } : {}), ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
+      ...(devices ? { networkDevices: devices } : {}), ...(copyUps ? { copyUps } : {}),
       init: false, trace: false, birth: { pidFile: files.pid }, ...(options.noPivot ? { noPivot: true, fullMounts: fullMounts(bundle.rootfs) } : {}),
       end: options.end, ...(options.end === "created" ? { gate: { gate: files.gate, told: files.told } } : {}),
       ...(options.consoleSocket === undefined ? {} : { consoleSocket: resolve(options.consoleSocket) }),
@@ -216,15 +223,4 @@ async function abandon(context: Context, state: StoredState, files: ContainerFil
   const init = readInit(files);
   if (isAlive(init) && init) process.kill(init.pid, "SIGKILL");
   await destroy(context, { state, files, init }, afterHook ? config : undefined);
-}
-
-/** The pid in decimal and nothing else: engines read it so. It appears whole. */
-export function writePidFile(path: string, pid: number): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    writeFileSync(temporary, String(pid), { mode: 0o644 });
-    renameSync(temporary, path);
-  } catch (error) {
-    throw new SampanError("unavailable", `Cannot write the pid file "${path}": ${errnoOf(error) === "ENOENT" ? "no such file or directory" : String(errnoOf(error))}`, { code: errnoOf(error), cause: error });
-  }
 }

@@ -79,8 +79,8 @@ export async function startPlan(plan: Plan | EncodedPlan, options: RunOptions): 
   const born = (): { child: number; parent: number } | undefined => {
     const head = Buffer.alloc(24);
     if (last !== undefined || readSync(reportFd, head, 0, 24, 0) !== 24) return undefined;
-    const { child, parent } = parseBirth(head);
-    return child > 0 && parent > 0 ? { child, parent } : undefined;
+    const { child: born, parent } = parseBirth(head);
+    return born > 0 ? { child: born, parent: parent > 0 ? parent : child.pid } : undefined;
   };
   const finished = child.exited.then((code) => {
     const buffer = Buffer.alloc(Math.max(fstatSync(reportFd).size, 64 + count * 24));

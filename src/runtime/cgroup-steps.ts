@@ -57,6 +57,11 @@ export function addCgroup(line: Line, cgroup: CgroupPlan, where: string): Cgroup
     });
   for (const setting of cgroup.writes) write(line, setting, where);
   const fds = openCgroup(line, cgroup.join, where);
+  const { owner } = cgroup;
+  for (const file of owner && fds.directory ? ["", ...owner.files] : [])
+    line.call("fchownat", [fds.directory ?? C.AT_FDCWD, file, owner?.uid ?? 0, 0xffffffff, file === "" ? C.AT_EMPTY_PATH : C.AT_SYMLINK_NOFOLLOW], {
+      what: `give the cgroup to user ${owner?.uid ?? 0} ${where}`, why: file === "" ? "so that the container can make groups beneath" : "delegated (cgroups(7))", ...(file === "" ? {} : { tolerate: ["ENOENT"] as const }),
+    });
   if (cgroup.deviceProgram && fds.directory) {
     const what = `attach the device filter ${where}`;
     const load = new Block(120, "union bpf_attr")

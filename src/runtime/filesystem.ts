@@ -20,6 +20,7 @@ export function takeHostTrees(context: Context, line: Line): HostTrees {
   // where the inside takes the copies, it makes the filesystems between them now, too.
   const inOrder = line === context.inner && root !== undefined;
   for (const mount of context.config.mounts ?? []) {
+    if (context.launch.lateBinds?.has(mount)) continue;
     if (isBind(mount)) mounts.set(mount, takeBindSource(context, line, mount));
     else if (inOrder && mount.type !== "cgroup") mounts.set(mount, makeFilesystem(context, mount));
   }

@@ -9,4 +9,5 @@
  * private before anything is mounted; every target is resolved inside the root and mounted on by descriptor.
  */
 export { compile } from "./compile.ts";
-export type { AttachedStreams, HealthPlan, HeldSocket, HostFacts, Launch, MonitorPlan, NetlinkBatch, NetworkPlan, RootSource } from "./launch.ts";
+export type { CopiedFile } from "./copy-up.ts";
+export type { AttachedStreams, HealthPlan, HeldSocket, HostFacts, Launch, MonitorPlan, NetlinkBatch, NetworkDevicePlan, NetworkPlan, RootSource } from "./launch.ts";

@@ -1,6 +1,7 @@
 import type { Mount, RuntimeConfig } from "../oci/index.ts";
 import type { Arch } from "../linux/arch.ts";
 import type { CgroupPlan } from "./cgroups/index.ts";
+import type { CopiedFile } from "./copy-up.ts";
 
 /** What of this host the compiler has to know. Everything else it decides from the config alone. */
 export interface HostFacts {
@@ -47,6 +48,21 @@ export interface NetworkPlan {
   readonly sysctls?: readonly { readonly path: string; readonly value: string; readonly why: string }[];
   /** Bound in the host's namespace, and held by the monitor until the container has ended. */
   readonly held?: readonly HeldSocket[];
+}
+
+/** A device that moves from the host's network namespace into the container's. */
+export interface NetworkDevicePlan {
+  /** With the index that it has. */
+  readonly own: DeviceMove;
+  /** Where that index is taken in the container's namespace. */
+  readonly other: DeviceMove;
+}
+
+export interface DeviceMove {
+  /** Sent from the host's namespace; its last message is refused with EBUSY where the index is taken. */
+  readonly move: NetlinkBatch;
+  /** Sent from the container's: addresses, and up. */
+  readonly settle: NetlinkBatch;
 }
 
 /** A socket that is bound and does nothing but keep its port from others. */
@@ -137,6 +153,10 @@ export interface Launch {
   readonly subpaths?: ReadonlyMap<string, string>;
   /** Descriptors of user namespaces whose mapping a bind mount gets, as keel has them. */
   readonly idMappings?: ReadonlyMap<Mount, number>;
+  /** Bind mounts of what an earlier mount of the list has put into the root filesystem, with the path there; they are taken when it is their turn. */
+  readonly lateBinds?: ReadonlyMap<Mount, string>;
+  /** What a tmpfs with "tmpcopyup" is filled with, by its mount. */
+  readonly copyUps?: ReadonlyMap<Mount, readonly CopiedFile[]>;
   /** Move the root over the old one instead of pivot_root(2). */
   readonly noPivot?: boolean;
   /** With `noPivot`: where the host has whole proc and sysfs filesystems, innermost first. */

@@ -6,6 +6,7 @@ import * as C from "../linux/constants.ts";
 import type { MountOptions } from "../linux/mount-options.ts";
 import { parseMountOptions } from "../linux/mount-options.ts";
 import type { Context, Fd } from "./context.ts";
+import { copyUp } from "./copy-up.ts";
 import { makeInRoot, openInRoot } from "./resolve.ts";
 
 /** `struct mount_attr` of mount_setattr(2). */
@@ -103,6 +104,16 @@ export function takeBindSource(context: Context, line: Line, mount: Mount): Call
   return tree;
 }
 
+/** Of what an earlier mount has put into the root filesystem: by a path of the host's only that mount's place would be found. */
+function takeLateSource(context: Context, mount: Mount, root: Fd): Call | undefined {
+  const path = context.launch.lateBinds?.get(mount);
+  if (path === undefined) return undefined;
+  const options = parseMountOptions(mount.options ?? []);
+  const what = `${naming(mount, context)}: bind "${mount.source ?? ""}"`;
+  const from = openInRoot(context.inner, root, path, { what, why: "as the container sees it by now" });
+  return cloneTree(context.inner, from, "", options.recursiveBind || !options.bind, { what, why: `a copy of the mount at /${path}` });
+}
+
 export function isReadonlyTmpfs(mount: Mount): boolean {
   return mount.type === "tmpfs" && !isBind(mount) && (parseMountOptions(mount.options ?? []).attributes.set & C.MOUNT_ATTR_RDONLY) !== 0;
 }
@@ -154,7 +165,7 @@ export function addMount(context: Context, mount: Mount, root: Fd, taken: Readon
   const line = context.inner;
   const what = naming(mount, context);
   const options = parseMountOptions(mount.options ?? []);
-  const source = taken.get(mount);
+  const source = taken.get(mount) ?? takeLateSource(context, mount, root);
   if (source && isBind(mount)) {
     applyOptions(context, mount, source, options);
     const isFile = context.launch.fileMounts?.has(mount.destination) ?? false;
@@ -171,6 +182,8 @@ export function addMount(context: Context, mount: Mount, root: Fd, taken: Readon
     what, why: `where ${mount.type ?? "it"} goes, inside the root`, ...(strict ? { resolve: C.RESOLVE_IN_ROOT | C.RESOLVE_NO_SYMLINKS } : {}),
   });
   const tree = source ?? makeFilesystem(context, mount);
+  const copies = context.launch.copyUps?.get(mount);
+  if (copies) copyUp(line, target, tree, copies, what);
   if (mode) line.unless({ of: mode.found, is: "failed" }, () => { line.call("fchmodat", [tree, ".", mode.stat], { what, why: "the mode of the directory that it covers" }); });
   if (options.propagation && options.propagation !== C.MS_PRIVATE)
     setAttributes(line, tree, { propagation: options.propagation }, options.propagationRecursive, { what, why: "propagation as asked" });

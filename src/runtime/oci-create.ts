@@ -14,6 +14,7 @@ import { bringUpLoopback } from "./loopback.ts";
 import { handOver } from "./monitor-steps.ts";
 import { becomeRoot, cloneChild, joinByPath, mapUsers, NAMESPACE_FLAGS, setHostname } from "./namespaces.ts";
 import { sendNetlink } from "./netlink-steps.ts";
+import { moveDevices } from "./network-devices.ts";
 import type { OciLaunch } from "./oci-launch.ts";
 import { replaceIdleStreams } from "./null-device.ts";
 import { checkProgram, executeTelling, joinKeyring, setLabel } from "./oci-program.ts";
@@ -74,7 +75,7 @@ export function compileCreate(launch: OciLaunch): Plan {
   if (foreign && program.oomScoreAdj !== undefined) writeFile(context, "/proc/self/oom_score_adj", String(program.oomScoreAdj), "inherited: inside, the user namespace might not allow it", outer);
   if (isNew("time")) setTimeOffsets(outer, config.linux?.timeOffsets ?? {}, where);
   const hooked = (["prestart", "createRuntime", "poststart"] as const).some((kind) => (config.hooks?.[kind] ?? []).length > 0);
-  const joined = joinByPath(context, namespaces, hooked || launch.network !== undefined);
+  const joined = joinByPath(context, namespaces, hooked || launch.network !== undefined || launch.networkDevices !== undefined);
   const { child, pidfd } = cloneChild(context, namespaces, cgroup);
   joined.leave();
 
@@ -179,7 +180,7 @@ function meet(context: Context, launch: OciLaunch, newUser: boolean): Meeting {
   };
   const listener = launch.seccompListener;
   return {
-    prepared: newUser || launch.network?.outer ? addPipe(outer, "the inside waits here for what only the outside can do") : undefined,
+    prepared: newUser || launch.network?.outer || launch.networkDevices ? addPipe(outer, "the inside waits here for what only the outside can do") : undefined,
     built: runtimeHooks ? addPipe(outer, "the inside has built the environment") : undefined,
     hooked: runtimeHooks ? addPipe(outer, "the runtime's hooks have run") : undefined,
     done: launch.end !== "exited" || poststart || launch.monitor ? addPipe(outer, launch.end === "created" ? "closed at the gate" : "closes at execve: the program runs") : undefined,
@@ -266,6 +267,7 @@ function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made
     outer.stage("network outside");
     sendNetlink(context, outer, launch.network.outer, child);
   }
+  if (launch.networkDevices) moveDevices(context, launch.networkDevices, child);
   if (meeting.prepared) sendByte(outer, meeting.prepared.write, `start ${where}`, "mappings and devices are there");
   const hooks = { state: launch.state, where, output: launch.hookOutput, environment: launch.hookEnvironment, pid: child };
   if (meeting.built && meeting.hooked) {

@@ -1,5 +1,5 @@
 import type { HookState } from "./hooks.ts";
-import type { Launch } from "./launch.ts";
+import type { Launch, NetworkDevicePlan } from "./launch.ts";
 
 /** A start under the OCI runtime's command line: what a launch of the engine's does not have. */
 export interface OciLaunch extends Launch {
@@ -10,6 +10,8 @@ export interface OciLaunch extends Launch {
   readonly end: "created" | "started" | "exited";
   /** What comes out of the terminal goes to none: its lines end with "\n" alone. */
   readonly plainNewlines?: boolean;
+  /** linux.netDevices. */
+  readonly networkDevices?: readonly NetworkDevicePlan[];
   /** FIFOs for `start`: a byte through the gate lets the first process go on, `told` is at end-of-file once the program runs. */
   readonly gate?: { readonly gate: string; readonly told: string };
   /** A listening unix socket that takes the terminal's master. */

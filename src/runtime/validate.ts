@@ -8,6 +8,11 @@ type Add = (problem: string) => void;
 const quote = (value: unknown): string => JSON.stringify(value);
 const isAbsolute = (path: string): boolean => path.startsWith("/");
 
+/** dev_valid_name of net/core/dev.c; printable ASCII is enough, and then characters are bytes. */
+function isInterfaceName(name: string): boolean {
+  return /^[!-.0-9;-~]{1,15}$/.test(name) && name !== "." && name !== "..";
+}
+
 /**
  * Everything about a config that is wrong in itself, before the first system call: one short clause each, to be told
  * together. Types have been checked (oci/parse-runtime-config.ts); resources and seccomp profile are for their own rooms.
@@ -32,6 +37,7 @@ function checkMounts(config: RuntimeConfig, add: Add): void {
     if (destination === "") add(`${at}.destination is empty`);
     if ((uidMappings === undefined) !== (gidMappings === undefined)) add(`${at} has only one of uidMappings and gidMappings`);
     const isBind = type === "bind" || options.includes("bind") || options.includes("rbind");
+    if (options.includes("tmpcopyup") && (isBind || type !== "tmpfs")) add(`${at} has the option tmpcopyup, which is for a tmpfs only`);
     const mapped = uidMappings !== undefined || options.includes("idmap") || options.includes("ridmap");
     if (mapped && !isBind) add(`${at} has an id mapping, but is no bind mount`);
     if (mapped && uidMappings === undefined && !(config.linux?.uidMappings ?? []).length) add(`${at} asks for an id mapping, but there is none`);
@@ -80,7 +86,10 @@ function checkNamespaces(config: RuntimeConfig, namespaces: ReadonlyMap<Namespac
   }
   if (config.hostname !== undefined && config.hostname !== "" && !namespaces.has("uts")) add("hostname needs a UTS namespace");
   if (config.domainname !== undefined && config.domainname !== "" && !namespaces.has("uts")) add("domainname needs a UTS namespace");
-  if (Object.keys(linux?.netDevices ?? {}).length > 0) add("linux.netDevices is not supported by this runtime");
+  const devices = Object.entries(linux?.netDevices ?? {});
+  if (devices.length > 0 && !namespaces.has("network")) add("linux.netDevices needs a network namespace");
+  for (const [name, { name: newName = "" }] of devices)
+    for (const text of [name, ...(newName === "" ? [] : [newName])]) if (!isInterfaceName(text)) add(`linux.netDevices: ${quote(text)} is no name of a network device`);
 }
 
 function checkHooks(config: RuntimeConfig, add: Add): void {

@@ -1,10 +1,9 @@
 import { mkdirSync } from "node:fs";
-import { SampanError } from "../../base/errors.ts";
 import * as nl from "../../linux/netlink.ts";
 import * as C from "../../linux/constants.ts";
 import type { Batch } from "../../network/rtnetlink/batch.ts";
-import { decodeMessages } from "../../network/rtnetlink/decode.ts";
-import { dumpRequest } from "../../network/rtnetlink/dump.ts";
+import type { DumpSubject } from "../../network/rtnetlink/dump.ts";
+import { dumpNetwork } from "../../network/rtnetlink/dump.ts";
 import type { Call, CallOptions, Line, Report } from "../../plan/index.ts";
 import { Block, Plan, runPlan } from "../../plan/index.ts";
 import type { EngineContext } from "../context.ts";
@@ -14,7 +13,6 @@ import type { EngineContext } from "../context.ts";
  */
 const SOCK_RAW = 3;
 
-const MSG_DONTWAIT = 0x40;
 /** nlmsghdr, error number, header of the message that it answers. */
 const ACK_SIZE = 36;
 /** keel's plan and report are the two descriptors after those that the plan inherits. */
@@ -88,35 +86,7 @@ export async function runSmall(context: EngineContext, plan: Plan, netns?: numbe
   return runPlan(plan, { keel, directory: state, ...(netns === undefined ? {} : { inherit: [netns] }) });
 }
 
-const DUMP_PART = 32 * 1024;
-
 /** All links, addresses or routes of the host, as messages to decode. */
-export async function dump(context: EngineContext, what: "links" | "addresses" | "routes"): Promise<Buffer> {
-  for (let parts = 8; parts <= 8192; parts *= 4) {
-    const replies = await tryDump(context, what, parts);
-    if (replies !== undefined) return replies;
-  }
-  throw new SampanError("unavailable", `Cannot list the host's ${what}: there are too many, or they never stop changing`);
-}
-
-/** One socket, as many reads; undefined if the end did not come within them, or if something changed meanwhile. */
-async function tryDump(context: EngineContext, what: "links" | "addresses" | "routes", parts: number): Promise<Buffer | undefined> {
-  const plan = new Plan();
-  const purpose = `list the host's ${what}`;
-  const request = dumpRequest(what);
-  const socket = openSocket(plan.outer, nl.NETLINK_ROUTE, purpose);
-  plan.outer.call("sendto", [socket, request, request.length, 0, null, 0], { what: purpose, expect: request.length });
-  const reads: { at: number; call: Call }[] = [];
-  for (let i = 0; i < parts; i++) {
-    const { out } = plan.out(DUMP_PART);
-    // The kernel makes the next part while this one is read, so there is none only after the last.
-    reads.push({ at: out, call: plan.outer.call("recvfrom", [socket, { out }, DUMP_PART, MSG_DONTWAIT, null, null], { what: purpose, tolerate: ["EAGAIN"] }) });
-  }
-  plan.outer.exit(0);
-  const report = await runSmall(context, plan);
-  const pieces = reads.map(({ at, call }) => report.out.subarray(at, at + Math.max(0, report.result(call.index).value)));
-  const all = Buffer.concat(pieces);
-  const messages = decodeMessages(all);
-  const whole = messages.some(({ type }) => type === nl.NLMSG_DONE) && !messages.some(({ flags }) => (flags & nl.NLM_F_DUMP_INTR) !== 0);
-  return whole ? all : undefined;
+export function dump(context: EngineContext, what: DumpSubject): Promise<Buffer> {
+  return dumpNetwork(what, (plan) => runSmall(context, plan));
 }

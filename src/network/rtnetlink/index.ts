@@ -12,4 +12,5 @@ export * from "./batch.ts";
 export * from "./decode.ts";
 export * from "./dump.ts";
 export * from "./link.ts";
+export * from "./move.ts";
 export * from "./views.ts";

@@ -2,11 +2,11 @@ import { SampanError } from "../../base/errors.ts";
 import { planFailure } from "../../plan/index.ts";
 import type { Command } from "../commands.ts";
 import type { Context } from "../context.ts";
-import { writePidFile } from "../create.ts";
 import { execInContainer } from "../exec.ts";
 import type { Flags } from "../flags.ts";
 import { parseFlags } from "../flags.ts";
 import { forwardSignals } from "../forward.ts";
+import { writePidFile, writeWhenKnown } from "../pid-file.ts";
 import { sendToPid } from "../send.ts";
 
 const FLAGS = [
@@ -34,13 +34,16 @@ export const command: Command = {
 async function runProcess(context: Context, id: string, flags: Flags, args: readonly string[]): Promise<number> {
   const { plan, running } = await execInContainer(context, id, flags, args);
   const release = flags.has("detach") ? undefined : forwardSignals(running);
+  const pidFile = flags.value("pid-file");
+  const started = (): number | undefined => (running.peek() === "started" ? running.born()?.child : undefined);
+  const told = pidFile === undefined || flags.has("detach") ? Promise.resolve(false) : writeWhenKnown(started, (pid) => { writePidFile(pidFile, pid); }, running.finished);
+  told.catch(() => { running.kill(9); }); // a caller that cannot know the process does not get it; thrown below
   const { code, report } = await running.finished;
   release?.();
   const failure = planFailure(plan, report);
   if (failure) throw failure;
-  const pidFile = flags.value("pid-file");
   try {
-    if (pidFile !== undefined) writePidFile(pidFile, report.childPid);
+    if (!(await told) && pidFile !== undefined) writePidFile(pidFile, report.childPid);
   } catch (error) {
     if (flags.has("detach")) sendToPid(report.childPid, 9);
     throw error;

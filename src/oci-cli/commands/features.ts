@@ -31,7 +31,7 @@ export function features(): Record<string, unknown> {
         flags: ["MPOL_F_STATIC_NODES", "MPOL_F_RELATIVE_NODES", "MPOL_F_NUMA_BALANCING"],
       },
       mountExtensions: { idmap: { enabled: true } },
-      netDevices: { enabled: false },
+      netDevices: { enabled: true },
     },
     annotations: { "org.sampan.version": "0.1.0" },
   };

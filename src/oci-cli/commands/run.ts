@@ -4,20 +4,21 @@ import type { Created } from "../create.ts";
 import { createContainer } from "../create.ts";
 import { count, parseFlags, positional } from "../flags.ts";
 import { forwardSignals } from "../forward.ts";
+import { writeWhenKnown } from "../pid-file.ts";
 import { readInit } from "../state.ts";
 
-const FLAGS = ["bundle b=", "console-socket=", "pidfd-socket=", "pid-file=", "preserve-fds=", "no-pivot", "no-new-keyring", "detach d", "keep", "no-subreaper"];
+const FLAGS = ["bundle b=", "config f=", "console-socket=", "pidfd-socket=", "pid-file=", "preserve-fds=", "no-pivot", "no-new-keyring", "detach d", "keep", "no-subreaper"];
 
 export const command: Command = {
   summary: "Make a container, start it and, unless detached, wait for its end and delete it",
-  usage: "[--bundle DIR] [--detach] [--keep] [--console-socket PATH] [--pidfd-socket PATH] [--pid-file PATH] [--preserve-fds N] [--no-pivot] [--no-new-keyring] ID",
+  usage: "[--bundle DIR] [--config FILE] [--detach] [--keep] [--console-socket PATH] [--pidfd-socket PATH] [--pid-file PATH] [--preserve-fds N] [--no-pivot] [--no-new-keyring] ID",
   async run(context, words) {
     const flags = parseFlags("run", words, FLAGS);
     const [id = ""] = positional("run", flags, ["container-id"]);
     const detach = flags.has("detach");
     const pidFile = flags.value("pid-file");
     const created = await createContainer(context, id, {
-      bundle: flags.value("bundle") ?? ".", consoleSocket: flags.value("console-socket"), pidfdSocket: flags.value("pidfd-socket"), pidFile,
+      bundle: flags.value("bundle") ?? ".", config: flags.value("config"), consoleSocket: flags.value("console-socket"), pidfdSocket: flags.value("pidfd-socket"), pidFile,
       preserveFds: count("run", flags, "preserve-fds"), noPivot: flags.has("no-pivot"), noNewKeyring: flags.has("no-new-keyring"),
       end: detach ? "started" : "exited",
     });
@@ -28,7 +29,8 @@ export const command: Command = {
     }
     const release = forwardSignals(created.running);
     const finished = created.settle();
-    const told = pidFile === undefined ? undefined : writeEarly(created, finished.then(() => undefined, () => undefined));
+    // keel writes down the first process's identity at its birth.
+    const told = pidFile === undefined ? undefined : writeWhenKnown(() => readInit(created.files)?.pid, created.tellPid, finished);
     told?.catch(() => undefined); // it is thrown below, once the container has gone
     const { code } = await finished;
     await told;
@@ -37,21 +39,6 @@ export const command: Command = {
     return code;
   },
 };
-
-/** While the program runs: keel writes down its identity at birth. */
-async function writeEarly({ files, tellPid }: Created, finished: Promise<void>): Promise<void> {
-  let over = false;
-  void finished.then(() => { over = true; });
-  for (;;) {
-    const init = readInit(files);
-    if (init) {
-      await tellPid(init.pid);
-      return;
-    }
-    if (over) return;
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-}
 
 async function removeContainer(context: Context, { state, files, config }: Created): Promise<void> {
   const { destroy } = await import("../destroy.ts");

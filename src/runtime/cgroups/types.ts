@@ -77,6 +77,8 @@ export interface CgroupPlan {
   readonly join: CgroupJoin;
   /** eBPF instructions to load as BPF_PROG_TYPE_CGROUP_DEVICE and attach to `join.v2Directory`. */
   readonly deviceProgram?: Uint8Array;
+  /** The v2 group becomes this user's, with those of these files that it has. */
+  readonly owner?: { readonly uid: number; readonly files: readonly string[] };
   /** What to rmdir once the group is empty. Parents stay: other containers share them. */
   readonly remove: readonly string[];
   readonly paths: CgroupPaths;

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { SampanError, errnoOf } from "../base/errors.ts";
 import { capabilitiesOfMask, capabilityNumber } from "../linux/capabilities.ts";
@@ -9,6 +9,7 @@ import { isBind } from "../runtime/mounts.ts";
 import { validateConfig } from "../runtime/validate.ts";
 import type { Context } from "./context.ts";
 import { homeOf } from "./home.ts";
+import { danglingIn, resolveInRoot } from "./in-root.ts";
 
 export interface Bundle {
   readonly directory: string;
@@ -21,6 +22,8 @@ export interface Bundle {
   readonly fileMounts: ReadonlySet<string>;
   /** Binds of what an earlier mount has put into the root filesystem, with the path there. */
   readonly lateBinds: ReadonlyMap<Mount, string>;
+  /** Of destinations whose links lead to what is not there: where they lead. */
+  readonly landings: ReadonlyMap<Mount, string>;
 }
 
 function readConfig(file: string): Buffer {
@@ -47,11 +50,18 @@ export function loadBundle(context: Context, path: string, configFile = "config.
   if (realpathSync(rootfs) === "/") throw new SampanError("invalid", `Cannot use root filesystem "${rootfs}": it is the host's own root`);
   const fileMounts = new Set<string>();
   const lateBinds = new Map<Mount, string>();
+  const landings = new Map<Mount, string>();
   const mounts: Mount[] = [];
-  for (const mount of config.mounts ?? []) mounts.push(completeMount(mount, { directory, rootfs, earlier: mounts, fileMounts, lateBinds }));
+  for (const mount of config.mounts ?? []) {
+    const complete = completeMount(mount, { directory, rootfs, earlier: mounts, fileMounts, lateBinds });
+    // A link at /proc or /sys is never followed.
+    const landing = mount.type === "proc" || mount.type === "sysfs" ? undefined : danglingIn(rootfs, complete.destination);
+    if (landing !== undefined) landings.set(complete, landing);
+    mounts.push(complete);
+  }
   const complete: RuntimeConfig = { ...config, mounts };
   if (config.process) complete.process = completeProcess(context, config.process, { rootfs, mounts, warn: true });
-  return { directory, rootfs, raw, config: complete, fileMounts, lateBinds };
+  return { directory, rootfs, raw, config: complete, fileMounts, lateBinds, landings };
 }
 
 interface MountPlace {
@@ -62,10 +72,20 @@ interface MountPlace {
   readonly lateBinds: Map<Mount, string>;
 }
 
+/** A tmpfs takes the mode of the directory that it covers, unless it says one; where an earlier mount is in between, keel looks. */
+function withMode({ type, options = [] }: Mount, rootfs: string, destination: string, earlier: readonly Mount[]): Pick<Mount, "options"> {
+  if (type !== "tmpfs" || options.some((option) => option.startsWith("mode=")) || earlier.some((other) => `${destination}/`.startsWith(`${other.destination}/`))) return {};
+  const covered = resolveInRoot(rootfs, destination);
+  const mode = covered === undefined ? undefined : lstatSync(covered).mode & 0o7777;
+  return mode === undefined ? {} : { options: [...options, `mode=${mode.toString(8)}`] };
+}
+
 /** A bind's source is the host's, relative ones are the bundle's (config.md "Mounts"). */
 function completeMount(mount: Mount, { directory, rootfs, earlier, fileMounts, lateBinds }: MountPlace): Mount {
-  const destination = mount.destination.startsWith("/") ? mount.destination : `/${mount.destination}`;
-  if (!isBind(mount)) return { ...mount, destination };
+  const absolute = mount.destination.startsWith("/") ? mount.destination : `/${mount.destination}`;
+  // Also the path on the host is understood, as by runc.
+  const destination = absolute.startsWith(`${rootfs}/`) ? absolute.slice(rootfs.length) : absolute;
+  if (!isBind(mount)) return { ...mount, destination, ...withMode(mount, rootfs, destination, earlier) };
   const source = resolve(directory, mount.source ?? "");
   const complete = { ...mount, destination, source };
   const path = source.startsWith(`${rootfs}/`) ? source.slice(rootfs.length) : "";

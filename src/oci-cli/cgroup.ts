@@ -18,7 +18,7 @@ export interface CgroupPlace {
  */
 export async function cgroupPlaceOf(context: Context, config: RuntimeConfig, id: string): Promise<CgroupPlace> {
   const asked = config.linux?.cgroupsPath ?? "";
-  if (context.systemdCgroup) {
+  if (context.cgroupManager === "systemd") {
     const { requireSystemd, unitOf } = await import("./systemd/index.ts");
     requireSystemd();
     const unit = unitOf(asked, id);
@@ -94,7 +94,7 @@ function refuseFrozen({ cgroups }: Context, { directories }: CgroupPlan): void {
  * made it, with limits), and is then not ours to remove (runtime.md "Delete").
  */
 export function planCgroup(context: Context, config: RuntimeConfig, resources: Resources, { path, unit }: CgroupPlace): CgroupPlan | undefined {
-  if (context.cgroups.hierarchies.length === 0) return undefined;
+  if (context.cgroupManager === "disabled" || context.cgroups.hierarchies.length === 0) return undefined;
   const compiled = compileCgroup(withDefaultDevices(resources), context.cgroups, path, { read: readText, join: "all" });
   const owner = ownerOf(context, config);
   const plan = owner ? { ...compiled, owner } : compiled;

@@ -10,18 +10,21 @@ import type { Log } from "./log.ts";
 
 export const DEFAULT_ROOT = "/run/sampan-oci";
 
+/** Who makes containers' groups: we, systemd, or nobody, and then they stay in the caller's. */
+export type CgroupManager = "cgroupfs" | "systemd" | "disabled";
+
 /** What the commands share: where state is, where messages go, and facts of the host, read when first asked for. */
 export class Context {
   readonly root: string;
   readonly log: Log;
-  readonly systemdCgroup: boolean;
+  readonly cgroupManager: CgroupManager;
   #cgroups: CgroupHost | undefined;
   #kernel: string | undefined;
 
-  constructor(root: string, log: Log, systemdCgroup: boolean) {
+  constructor(root: string, log: Log, cgroupManager: CgroupManager) {
     this.root = root;
     this.log = log;
-    this.systemdCgroup = systemdCgroup;
+    this.cgroupManager = cgroupManager;
   }
 
   get keel(): string {

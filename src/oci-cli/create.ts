@@ -1,5 +1,5 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readSync, statSync, unlinkSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { isatty } from "node:tty";
 import { SampanError, errnoOf } from "../base/errors.ts";
 import type { RuntimeConfig } from "../oci/index.ts";
@@ -16,6 +16,7 @@ import { cgroupPlaceOf, meantResources, planCgroup } from "./cgroup.ts";
 import type { Context } from "./context.ts";
 import { ownEnvironment } from "./environment.ts";
 import { labelOf } from "./labels.ts";
+import { fullMounts, mountsAt } from "./host-mounts.ts";
 import { writePidFile } from "./pid-file.ts";
 import { filterOf } from "./seccomp.ts";
 import type { ContainerFiles, StoredState } from "./state.ts";
@@ -42,6 +43,8 @@ export interface Created {
   readonly files: ContainerFiles;
   readonly config: RuntimeConfig;
   readonly state: StoredState;
+  /** keel stays and pumps a terminal; poststart hooks are then the caller's to run. */
+  readonly monitored: boolean;
   /** Waits for keel; throws what failed, after nothing is left of the container. */
   readonly settle: () => Promise<{ code: number; report: Report }>;
   /** Writes the pid file that was asked for; where that fails, nothing is left of the container either. */
@@ -88,13 +91,6 @@ function mountPointFor(files: ContainerFiles, config: RuntimeConfig, rootfs: str
   return elsewhere;
 }
 
-/** Whole proc and sysfs mounts outside of a root filesystem, the last one first (proc(5), mountinfo). */
-function fullMounts(rootfs: string): string[] {
-  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n").map((line) => line.split(" "));
-  const full = lines.filter((fields) => fields[3] === "/" && ["proc", "sysfs"].includes(fields[fields.indexOf("-") + 1] ?? ""));
-  return full.map((fields) => (fields[4] ?? "").replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))).filter((path) => !`${path}/`.startsWith(`${rootfs}/`)).reverse();
-}
-
 /** Makes a container. When this throws, nothing of it is left. */
 export async function createContainer(context: Context, id: string, options: CreateOptions): Promise<Created> {
   checkId(id);
@@ -123,8 +119,10 @@ export async function createContainer(context: Context, id: string, options: Cre
       ociVersion: VERSION, id, bundle: bundle.directory, rootfs: bundle.rootfs, created: new Date().toISOString(), owner: process.env["USER"] ?? "root",
       ...(config.annotations ? { annotations: config.annotations } : {}),
       ...(cgroup ? { cgroup: { path: place.path, paths: cgroup.paths, remove: cgroup.remove, ...(place.unit ? { unit: place.unit.name } : {}) } } : {}),
+      ...(config.linux?.namespaces?.some(({ type }) => type === "mount") ? {} : { hostMounts: mountsAt(bundle.rootfs) }),
       creator: self(),
     };
+    if (options.end === "created") mkdirSync(dirname(files.told), { mode: 0o700 });
     writeFileSync(files.config, bundle.raw, { mode: 0o600 });
     writeFileSync(files.state, JSON.stringify(state), { mode: 0o600 });
     const inherit = Array.from({ length: fds.count }, (_, i) => 3 + i);
@@ -138,7 +136,7 @@ export async function createContainer(context: Context, id: string, options: Cre
       config: fds.env.length > 0 && config.process ? { ...config, process: { ...config.process, env: [...(config.process.env ?? []), ...fds.env] } } : config,
       host: context.hostFacts(cgroup?.paths, (config.linux?.namespaces ?? []).some(({ type }) => type === "cgroup")),
       name: id, root: { kind: "directory", path: bundle.rootfs }, mountPoint: mountPointFor(files, config, bundle.rootfs), fileMounts: bundle.fileMounts,
-      ...(bundle.lateBinds.size > 0 ? { lateBinds: bundle.lateBinds } : {}),
+      ...(bundle.landings.size > 0 ? { landings: bundle.landings } : {}), ...(bundle.lateBinds.size > 0 ? { lateBinds: bundle.lateBinds } : {}),
       ...(cgroup ? { cgroup } : {}), ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
       ...(devices ? { networkDevices: devices } : {}), ...(copyUps ? { copyUps } : {}),
       init: false, trace: false, birth: { pidFile: files.pid }, ...(options.noPivot ? { noPivot: true, fullMounts: fullMounts(bundle.rootfs) } : {}),
@@ -154,7 +152,8 @@ export async function createContainer(context: Context, id: string, options: Cre
       ...(idMappedMounts ? { idMappings: await idMappedMounts(context, config, files, inherit, opened) } : {}),
     };
     const plan = compileCreate(launch);
-    context.log.write("debug", `container "${id}": cgroup ${cgroup ? place.path : "none"}, seccomp filter flags: ${seccomp?.flags ?? "none"}, ${plan.outer.calls.length} calls outside, ${plan.inner.calls.length} inside`);
+    if (seccomp) context.log.write("debug", `seccomp filter flags: ${seccomp.flags}`);
+    context.log.write("debug", `container "${id}": cgroup ${cgroup ? place.path : "none"}, ${plan.outer.calls.length} calls outside, ${plan.inner.calls.length} inside`);
     const release = place.unit ? await (await import("./systemd/index.ts")).startScope(context, place.unit, { id, config, resources, directory: files.directory }) : undefined;
     const running = await startPlan(plan, { keel: context.keel, directory: files.directory, stdio: [0, 1, 2], inherit });
     if (release && cgroup) void releaseWhenInside(release, files, cgroup.paths, running.finished);
@@ -176,7 +175,7 @@ export async function createContainer(context: Context, id: string, options: Cre
         throw error;
       }
     };
-    return { running, plan, files, config, state, settle, tellPid };
+    return { running, plan, files, config, state, monitored: launch.monitor !== undefined, settle, tellPid };
   } catch (error) {
     for (const fd of opened) closeSync(fd);
     removeFiles(files);

@@ -1,6 +1,6 @@
 import { messageOf } from "../base/errors.ts";
 import type { RuntimeConfig } from "../oci/index.ts";
-import { Plan, runPlan } from "../plan/index.ts";
+import { Plan, planFailure, startPlan } from "../plan/index.ts";
 import { removeCgroup } from "../runtime/cgroups/operations.ts";
 import type { HookKind } from "../runtime/hooks.ts";
 import { addHooks } from "../runtime/hooks.ts";
@@ -18,7 +18,10 @@ export async function runHooks(context: Context, container: Container, config: R
     state, status, pid: status === "stopped" ? 0 : (init?.pid ?? 0), where: `of container "${state.id}"`, output: 2, environment: ownEnvironment(),
   });
   plan.outer.exit(0);
-  await runPlan(plan, { keel: context.keel, directory: context.root, stdio: ["ignore", "ignore", 2] });
+  const running = await startPlan(plan, { keel: context.keel, directory: context.root, stdio: ["ignore", "ignore", 2] });
+  const { report } = await running.finished;
+  const failure = planFailure(plan, report);
+  if (failure) throw (await import("./failure.ts")).explain(failure, report, "");
 }
 
 /**
@@ -32,6 +35,7 @@ export async function destroy(context: Context, container: Container, config: Ru
     if (unit !== undefined) await (await import("./systemd/index.ts")).stopScope(unit);
     await removeCgroup({ ...paths, directories: remove });
   }
+  if (state.hostMounts !== undefined) await (await import("./host-mounts.ts")).removeHostMounts(context, state.rootfs, state.hostMounts);
   removeFiles(files);
   for (const hook of config?.hooks?.poststop ?? []) {
     try {

@@ -2,10 +2,13 @@ import { SampanError } from "../base/errors.ts";
 import type { Report } from "../plan/index.ts";
 import type { PlanError } from "../plan/run.ts";
 
+/** What seccomp kills with. */
+const SIGSYS = 31;
+
 /** A wait(2) status in words. */
 function ending(status: number): string {
   const signal = status & 0x7f;
-  if (signal !== 0) return `it was killed by signal ${signal}`;
+  if (signal !== 0) return `it was killed by signal ${signal}${signal === SIGSYS ? " (bad system call)" : ""}`;
   const code = (status >> 8) & 0xff;
   return `exit status ${code}${code === 127 ? " (no such program)" : code === 126 ? " (it cannot be executed)" : ""}`;
 }

@@ -22,10 +22,17 @@ export async function idMappedMounts(context: Context, config: RuntimeConfig, fi
   for (const mount of config.mounts ?? []) {
     const { options = [], destination } = mount;
     if (!mount.uidMappings && !options.includes("idmap") && !options.includes("ridmap")) continue;
-    const uids = mapText(mount.uidMappings ?? config.linux?.uidMappings ?? []);
+    const joined = mount.uidMappings || config.linux?.uidMappings?.length ? undefined : config.linux?.namespaces?.find(({ type }) => type === "user")?.path;
+    const uids = joined ?? mapText(mount.uidMappings ?? config.linux?.uidMappings ?? []);
     const gids = mapText(mount.gidMappings ?? config.linux?.gidMappings ?? []);
     const key = `${uids}/${gids}`;
     let fd = known.get(key);
+    if (fd === undefined && joined !== undefined) {
+      opened.push(openSync(joined, "r"));
+      inherit.push(opened.at(-1) ?? -1);
+      fd = 3 + inherit.length - 1;
+      known.set(key, fd);
+    }
     if (fd === undefined) {
       const pid = bornInUserNamespace(session, destination);
       try {

@@ -1,4 +1,5 @@
 import { appendFileSync } from "node:fs";
+import { SampanError, errnoOf } from "../base/errors.ts";
 import { print } from "./io.ts";
 
 export type Level = "debug" | "info" | "warning" | "error";
@@ -6,6 +7,17 @@ export type Level = "debug" | "info" | "warning" | "error";
 /** The log file that engines read the reason of a failure from, in the two formats of logrus, which is what they parse. */
 export class Log {
   file: string | undefined;
+
+  /** A caller that looks into a log which cannot be written would never learn what failed: it is told at once, as by runc. */
+  open(file: string): void {
+    try {
+      if (file !== "") appendFileSync(file, "", { mode: 0o644 });
+    } catch (error) {
+      throw new SampanError("unavailable", `Cannot write the log "${file}": ${errnoOf(error) === "ENOENT" ? "no such file or directory" : String(errnoOf(error))}`, { cause: error });
+    }
+    this.file = file;
+  }
+
   format: "text" | "json" = "text";
   debug = false;
 

@@ -26,7 +26,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 async function dispatch(argv: readonly string[], log: Log): Promise<number> {
   const flags = parseFlags("sampan-oci", argv, GLOBAL, { stopAtFirst: true });
   const format = flags.value("log-format") ?? "text";
-  log.file = flags.value("log");
+  const file = flags.value("log");
+  if (file !== undefined) log.open(file);
   log.debug = flags.has("debug");
   if (format !== "text" && format !== "json") throw new SampanError("invalid", `Cannot use --log-format "${format}": it is text or json`);
   log.format = format;
@@ -43,15 +44,18 @@ async function dispatch(argv: readonly string[], log: Log): Promise<number> {
   }
   const load = Object.hasOwn(table, name) ? table[name] : undefined;
   if (!load) throw new SampanError("invalid", `Cannot run "${name}": there is no such command`, { hint: "sampan-oci --help lists them" });
-  const manager = flags.value("cgroup-manager") ?? "cgroupfs";
-  if (!["cgroupfs", "systemd"].includes(manager)) throw new SampanError("invalid", `Cannot use --cgroup-manager "${manager}": it is cgroupfs or systemd`);
+  const manager = flags.has("systemd-cgroup") ? "systemd" : (flags.value("cgroup-manager") ?? "cgroupfs");
+  if (manager !== "cgroupfs" && manager !== "systemd" && manager !== "disabled")
+    throw new SampanError("invalid", `Cannot use --cgroup-manager "${manager}": it is cgroupfs, systemd or disabled`);
   const root = flags.value("root") ?? DEFAULT_ROOT;
   if (!root.startsWith("/")) throw new SampanError("invalid", `Cannot use --root "${root}": it is not an absolute path`);
   const { command } = await load();
-  if (words.some((word) => word === "--help" || word === "-h") && !["exec"].includes(name)) {
+  // What follows an exec's container is that program's.
+  const ours = name === "exec" ? words.slice(0, 1) : words;
+  if (ours.some((word) => word === "--help" || word === "-h")) {
     print(1, `${command.summary}\n\nUsage: sampan-oci ${name} ${command.usage}\n`);
     return 0;
   }
   log.write("debug", `sampan-oci ${VERSION}: ${name}, root "${root}"`);
-  return command.run(new Context(root.replace(/\/+$/, ""), log, flags.has("systemd-cgroup") || manager === "systemd"), words);
+  return command.run(new Context(root.replace(/\/+$/, ""), log, manager), words);
 }

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync, readdirSync, rmdirSync, unlinkSync } from "node:fs";
+import { dirname } from "node:path";
 import { SampanError, errnoOf } from "../base/errors.ts";
 import type { CgroupPaths } from "../runtime/cgroups/index.ts";
 import type { ProcessRef } from "../runtime/processes.ts";
@@ -25,6 +26,8 @@ export interface StoredState {
     /** The systemd unit that they belong to. */
     readonly unit?: string;
   };
+  /** Without a mount namespace: how many mounts the host had at the root filesystem before; what came on top is the container's. */
+  readonly hostMounts?: number;
   /** Who creates it: a container whose creator has gone without finishing is stopped. */
   readonly creator: ProcessRef;
 }
@@ -37,6 +40,7 @@ export interface ContainerFiles {
   /** A copy of the first process's /proc/PID/stat, by keel at its birth. */
   readonly pid: string;
   readonly gate: string;
+  /** What becomes of the program, for `start`. Both FIFOs have runc's name for its one: who looks for leaked descriptors knows it. */
   readonly told: string;
   /** Where the root filesystem is attached, inside. */
   readonly mountPoint: string;
@@ -46,7 +50,7 @@ export function filesOf(root: string, id: string): ContainerFiles {
   const directory = `${root}/${id}`;
   return {
     directory, state: `${directory}/state.json`, config: `${directory}/config.json`, pid: `${directory}/pid`,
-    gate: `${directory}/exec.fifo`, told: `${directory}/told.fifo`, mountPoint: `${directory}/rootfs`,
+    gate: `${directory}/exec.fifo`, told: `${directory}/told/exec.fifo`, mountPoint: `${directory}/rootfs`,
   };
 }
 
@@ -127,13 +131,19 @@ export function listIds(root: string): string[] {
 }
 
 export function storedConfig(files: ContainerFiles): Buffer {
-  return readFileSync(files.config);
+  try {
+    return readFileSync(files.config);
+  } catch (error) {
+    // Somebody deletes it at this moment.
+    if (errnoOf(error) === "ENOENT") throw new SampanError("not-found", `Cannot read "${files.config}": container does not exist`, { cause: error });
+    throw error;
+  }
 }
 
 /** Exactly the files that we made: nothing is removed that could be anybody else's, whatever is mounted there. */
 export function removeFiles(files: ContainerFiles): void {
   for (const path of [files.gate, files.told, files.config, files.pid, `${files.directory}/hooks`]) attempt(() => { unlinkSync(path); });
-  attempt(() => { rmdirSync(files.mountPoint); });
+  for (const path of [files.mountPoint, dirname(files.told)]) attempt(() => { rmdirSync(path); });
   // Last but one: without it the container does not exist for anybody.
   attempt(() => { unlinkSync(files.state); });
   attempt(() => { rmdirSync(files.directory); });

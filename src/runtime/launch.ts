@@ -155,6 +155,8 @@ export interface Launch {
   readonly idMappings?: ReadonlyMap<Mount, number>;
   /** Bind mounts of what an earlier mount of the list has put into the root filesystem, with the path there; they are taken when it is their turn. */
   readonly lateBinds?: ReadonlyMap<Mount, string>;
+  /** Where mounts go whose destination is a link that leads to nothing yet: what is to be made there. */
+  readonly landings?: ReadonlyMap<Mount, string>;
   /** What a tmpfs with "tmpcopyup" is filled with, by its mount. */
   readonly copyUps?: ReadonlyMap<Mount, readonly CopiedFile[]>;
   /** Move the root over the old one instead of pivot_root(2). */

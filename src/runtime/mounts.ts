@@ -165,11 +165,12 @@ export function addMount(context: Context, mount: Mount, root: Fd, taken: Readon
   const line = context.inner;
   const what = naming(mount, context);
   const options = parseMountOptions(mount.options ?? []);
+  const destination = context.launch.landings?.get(mount) ?? mount.destination;
   const source = taken.get(mount) ?? takeLateSource(context, mount, root);
   if (source && isBind(mount)) {
     applyOptions(context, mount, source, options);
     const isFile = context.launch.fileMounts?.has(mount.destination) ?? false;
-    const target = makeInRoot(line, root, mount.destination, isFile ? "file" : "directory", {
+    const target = makeInRoot(line, root, destination, isFile ? "file" : "directory", {
       what, why: `the place for ${mount.source ?? "the mount"}, inside the root`,
     });
     attach(line, source, target, what);
@@ -178,8 +179,8 @@ export function addMount(context: Context, mount: Mount, root: Fd, taken: Readon
   // /proc and /sys carry security decisions: a symlink there is an attack (CVE-2019-19921), not a layout.
   const strict = mount.type === "proc" || mount.type === "sysfs";
   const mode = mount.type === "tmpfs" && !options.data.some((option) => option.startsWith("mode=")) ? modeOf(line, root, mount.destination, what) : undefined;
-  const target = makeInRoot(line, root, mount.destination, "directory", {
-    what, why: `where ${mount.type ?? "it"} goes, inside the root`, ...(strict ? { resolve: C.RESOLVE_IN_ROOT | C.RESOLVE_NO_SYMLINKS } : {}),
+  const target = makeInRoot(line, root, destination, "directory", {
+    what: strict ? `${what}: ${mount.type ?? ""} must be mounted on ordinary directory` : what, why: `where ${mount.type ?? "it"} goes, inside the root`, ...(strict ? { resolve: C.RESOLVE_IN_ROOT | C.RESOLVE_NO_SYMLINKS } : {}),
   });
   const tree = source ?? makeFilesystem(context, mount);
   const copies = context.launch.copyUps?.get(mount);

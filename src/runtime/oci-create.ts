@@ -20,7 +20,7 @@ import { replaceIdleStreams } from "./null-device.ts";
 import { checkProgram, executeTelling, joinKeyring, setLabel } from "./oci-program.ts";
 import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
 import { enterRoot } from "./rootfs.ts";
-import { addScheduling } from "./scheduling.ts";
+import { addScheduling, resetAffinity } from "./scheduling.ts";
 import type { ListenerPipes } from "./seccomp-listener.ts";
 import { addListenerPipes, sendListener, tellListener } from "./seccomp-listener.ts";
 import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor, sendByte, sendPidfd } from "./stdio.ts";
@@ -88,6 +88,7 @@ export function compileCreate(launch: OciLaunch): Plan {
   if (namespaces.has("user")) becomeRoot(context);
   if (joined.mount) inner.call("setns", [joined.mount, NAMESPACE_FLAGS.mount], { what: `join the mount namespace ${where}`, why: "here and not outside, where paths stay the host's" });
   joinCgroup(inner, cgroup, where);
+  resetAffinity(inner, where);
   if (isNew("cgroup"))
     inner.call("unshare", [C.CLONE_NEWCGROUP], { what: `make the cgroup namespace ${where}`, why: "after joining, so that the container's own group is its root" });
   inner.call("setsid", [], { what: `start a session ${where}`, why: "no controlling terminal of the host's" });

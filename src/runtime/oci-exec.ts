@@ -13,7 +13,7 @@ import { handOver } from "./monitor-steps.ts";
 import { replaceIdleStreams } from "./null-device.ts";
 import { setLabel } from "./oci-program.ts";
 import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
-import { addScheduling, setAffinity } from "./scheduling.ts";
+import { addScheduling, resetAffinity, setAffinity } from "./scheduling.ts";
 import { addListenerPipes, sendListener, tellListener } from "./seccomp-listener.ts";
 import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor, sendPidfd } from "./stdio.ts";
 import { connectUnix } from "./unix-connect.ts";
@@ -81,6 +81,7 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   inner.stage("join");
   if (!process.terminal) replaceIdleStreams(inner, launch.idleStreams, where);
   joinCgroup(inner, cgroup, where);
+  if (!affinity?.initial && !affinity?.final) resetAffinity(inner, where);
   if (affinity?.final) setAffinity(inner, affinity.final, where, "process.execCPUAffinity.final");
   if (process.oomScoreAdj !== undefined) setOomScore(inner, process.oomScoreAdj, where);
   if (launch.label) setLabel(inner, launch.label, where);

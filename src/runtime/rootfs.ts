@@ -5,6 +5,11 @@ import type { Context, Fd } from "./context.ts";
 import type { RootSource } from "./launch.ts";
 import { attach, cloneTree, newFilesystem, setAttributes } from "./mounts.ts";
 
+/** Without one the container's mounts are the host's: beneath its root filesystem, until it is deleted. */
+export function hasMountNamespace({ config }: Pick<Context, "config">): boolean {
+  return config.linux?.namespaces?.some(({ type }) => type === "mount") === true;
+}
+
 /** The page that mount(2) takes options in, less its NUL. */
 const MOUNT_DATA_MAX = 4095;
 
@@ -58,9 +63,10 @@ export function takeRoot(context: Context, line: Line): Call | undefined {
 export function addRoot(context: Context, taken: Call | undefined): Call {
   const { inner: line, launch } = context;
   line.stage("mount namespace");
-  line.call("mount", [null, "/", null, C.MS_REC | C.MS_PRIVATE, null], {
-    what: `make the mounts private ${context.where}`, why: "nothing that is mounted here may appear on the host",
-  });
+  if (hasMountNamespace(context))
+    line.call("mount", [null, "/", null, C.MS_REC | C.MS_PRIVATE, null], {
+      what: `make the mounts private ${context.where}`, why: "nothing that is mounted here may appear on the host",
+    });
   line.stage("root filesystem");
   let root = taken;
   if (launch.root.kind === "overlay") {
@@ -86,7 +92,9 @@ export function enterRoot(context: Context, root: Fd): void {
   line.stage("pivot");
   const what = `change to the root filesystem ${context.where}`;
   line.call("fchdir", [root], { what, why: "into the new root" });
-  if (context.launch.noPivot) {
+  if (!hasMountNamespace(context)) {
+    line.call("chroot", ["."], { what, why: "the mount namespace is the host's, whose root stays" });
+  } else if (context.launch.noPivot) {
     // Beneath the moved root they would stay and, as whole mounts that can be seen, allow a user namespace to mount others without masks.
     for (const path of context.launch.fullMounts ?? []) {
       const gone = line.call("umount2", [path, C.MNT_DETACH], { what, why: "no whole proc or sysfs of the host's stays behind", tolerate: ["EINVAL", "EPERM"] });
@@ -100,7 +108,7 @@ export function enterRoot(context: Context, root: Fd): void {
   }
   line.call("chdir", ["/"], { what, why: "no directory of the host is left as working directory" });
   const wanted = config.linux?.rootfsPropagation ?? "";
-  if (wanted !== "") {
+  if (wanted !== "" && hasMountNamespace(context)) {
     const recursive = wanted.length > 1 && wanted.startsWith("r");
     const flag = PROPAGATIONS[recursive ? wanted.slice(1) : wanted];
     if (flag === undefined) throw new SampanError("invalid", `Cannot ${what}: rootfsPropagation "${wanted}" is not known`);

@@ -85,3 +85,12 @@ export function setAffinity(line: Line, cpus: string, where: string, why: string
   if (!mask) throw new SampanError("invalid", `Cannot ${what}: it is not a list of numbers and ranges`);
   line.call("sched_setaffinity", [0, mask.length, new Block(mask, "cpu_set_t")], { what, why });
 }
+
+/**
+ * Every CPU that the container's group may have: who calls a runtime may be bound to a few (CPUAffinity= of systemd, taskset(1)), and
+ * that is no limit of the container's. After joining, since the kernel takes the group's away from the mask.
+ */
+export function resetAffinity(line: Line, where: string): void {
+  const mask = new Block(new Uint8Array(1024).fill(0xff), "cpu_set_t");
+  line.call("sched_setaffinity", [0, 1024, mask], { what: `reset the CPU affinity ${where}`, why: "the caller's is not the container's", tolerate: "any" });
+}

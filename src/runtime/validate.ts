@@ -1,7 +1,7 @@
-import type { Linux, NamespaceType, Process, RuntimeConfig } from "../oci/index.ts";
+import type { NamespaceType, Process, RuntimeConfig } from "../oci/index.ts";
 import { rlimitNumber } from "./identity.ts";
 import { cpuMask, MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES, PERSONALITY_DOMAINS, SCHEDULER_FLAGS, SCHEDULER_POLICIES } from "./scheduling.ts";
-import { sysctlProblem } from "./sysctls.ts";
+import { sysctlPath, sysctlProblem } from "./sysctls.ts";
 
 type Add = (problem: string) => void;
 
@@ -27,11 +27,12 @@ export function validateConfig(config: RuntimeConfig): string[] {
   checkNamespaces(config, namespaces, add);
   checkHooks(config, add);
   for (const key of Object.keys(config.annotations ?? {})) if (key === "") add("annotations has an empty key");
-  checkLinux(config.linux ?? {}, namespaces, add);
+  checkLinux(config, namespaces, add);
   return problems;
 }
 
 function checkMounts(config: RuntimeConfig, add: Add): void {
+  const joinsUser = config.linux?.namespaces?.some(({ type, path }) => type === "user" && path !== undefined) === true;
   for (const [i, { destination, uidMappings, gidMappings, type, options = [] }] of (config.mounts ?? []).entries()) {
     const at = `mounts[${i}]`;
     if (destination === "") add(`${at}.destination is empty`);
@@ -40,7 +41,7 @@ function checkMounts(config: RuntimeConfig, add: Add): void {
     if (options.includes("tmpcopyup") && (isBind || type !== "tmpfs")) add(`${at} has the option tmpcopyup, which is for a tmpfs only`);
     const mapped = uidMappings !== undefined || options.includes("idmap") || options.includes("ridmap");
     if (mapped && !isBind) add(`${at} has an id mapping, but is no bind mount`);
-    if (mapped && uidMappings === undefined && !(config.linux?.uidMappings ?? []).length) add(`${at} asks for an id mapping, but there is none`);
+    if (mapped && uidMappings === undefined && !(config.linux?.uidMappings ?? []).length && !joinsUser) add(`${at} asks for an id mapping, but there is none`);
   }
 }
 
@@ -72,7 +73,7 @@ function checkNamespaces(config: RuntimeConfig, namespaces: ReadonlyMap<Namespac
   const { linux } = config;
   if (namespaces.size !== (linux?.namespaces ?? []).length) add("linux.namespaces has a type twice");
   for (const [type, path] of namespaces) if (path !== undefined && !isAbsolute(path)) add(`linux.namespaces: the path ${quote(path)} of ${type} is not absolute`);
-  if (!namespaces.has("mount")) add("linux.namespaces has no mount namespace, without which the container would mount on the host");
+  if (!namespaces.has("mount") && (linux?.maskedPaths ?? []).length + (linux?.readonlyPaths ?? []).length > 0) add("linux.maskedPaths and linux.readonlyPaths need a mount namespace");
   const isNew = (type: NamespaceType): boolean => namespaces.has(type) && namespaces.get(type) === undefined;
   const mapped = (linux?.uidMappings ?? []).length + (linux?.gidMappings ?? []).length > 0;
   if (isNew("user") && ((linux?.uidMappings ?? []).length === 0 || (linux?.gidMappings ?? []).length === 0)) add("a new user namespace needs linux.uidMappings and linux.gidMappings");
@@ -98,7 +99,7 @@ function checkHooks(config: RuntimeConfig, add: Add): void {
       if (!isAbsolute(hook.path)) add(`hooks.${kind}[${i}].path ${quote(hook.path)} is not an absolute path`);
 }
 
-function checkLinux(linux: Linux, namespaces: ReadonlyMap<NamespaceType, string | undefined>, add: Add): void {
+function checkLinux({ linux = {}, domainname = "" }: RuntimeConfig, namespaces: ReadonlyMap<NamespaceType, string | undefined>, add: Add): void {
   const paths = new Set<string>();
   for (const { type, path, major, minor } of linux.devices ?? []) {
     if (!["c", "u", "b", "p"].includes(type)) add(`linux.devices: the type ${quote(type)} of ${quote(path)} is none of c, u, b, p`);
@@ -113,6 +114,7 @@ function checkLinux(linux: Linux, namespaces: ReadonlyMap<NamespaceType, string 
   for (const name of Object.keys(linux.sysctl ?? {})) {
     const problem = sysctlProblem(name, namespaces);
     if (problem !== undefined) add(`linux.sysctl: ${quote(name)} ${problem}`);
+    else if (domainname !== "" && sysctlPath(name) === "kernel/domainname") add(`linux.sysctl: ${quote(name)} is set by the domainname field, too`);
   }
   if (linux.intelRdt !== undefined) add("linux.intelRdt is not supported by this runtime");
   if (linux.personality) {

@@ -1,3 +1,4 @@
+import { isAlive } from "../../runtime/processes.ts";
 import type { Command } from "../commands.ts";
 import type { Context } from "../context.ts";
 import type { Created } from "../create.ts";
@@ -32,13 +33,33 @@ export const command: Command = {
     // keel writes down the first process's identity at its birth.
     const told = pidFile === undefined ? undefined : writeWhenKnown(() => readInit(created.files)?.pid, created.tellPid, finished);
     told?.catch(() => undefined); // it is thrown below, once the container has gone
+    const failedHook = created.monitored ? poststart(context, created, finished) : Promise.resolve(undefined);
     const { code } = await finished;
     await told;
     release();
-    if (!flags.has("keep")) await removeContainer(context, created);
+    const failure = await failedHook;
+    if (!flags.has("keep") || failure) await removeContainer(context, created);
+    if (failure) throw failure;
     return code;
   },
 };
+
+/** With a terminal keel pumps from the start on, and runs no hooks besides. Gives what failed, by which the container is stopped, too (runtime.md "Lifecycle", 9). */
+async function poststart(context: Context, { running, files, config, state }: Created, finished: Promise<unknown>): Promise<Error | undefined> {
+  if ((config.hooks?.poststart ?? []).length === 0) return undefined;
+  const started = (): number | undefined => (running.peek() === "started" ? readInit(files)?.pid : undefined);
+  try {
+    await writeWhenKnown(started, async () => {
+      const { runHooks } = await import("../destroy.ts");
+      await runHooks(context, { state, files, init: readInit(files) }, config, "poststart", "running");
+    }, finished);
+    return undefined;
+  } catch (error) {
+    const init = readInit(files);
+    if (init && isAlive(init)) process.kill(init.pid, "SIGKILL");
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
 
 async function removeContainer(context: Context, { state, files, config }: Created): Promise<void> {
   const { destroy } = await import("../destroy.ts");

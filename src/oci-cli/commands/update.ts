@@ -2,7 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { SampanError, errnoOf } from "../../base/errors.ts";
 import type { Resources } from "../../oci/index.ts";
 import { parseResources } from "../../oci/parse-runtime-config.ts";
-import { validateResources } from "../../runtime/cgroups/index.ts";
+import { readText, validateResources } from "../../runtime/cgroups/index.ts";
 import { applyUpdate } from "../../runtime/cgroups/operations.ts";
 import type { Command } from "../commands.ts";
 import type { Flags } from "../flags.ts";
@@ -81,6 +81,12 @@ export const command: Command = {
     const { memory } = resources;
     // Memory alone cannot be more than memory and swap together.
     if (memory?.limit === -1 && memory.swap === undefined) resources.memory = { ...memory, swap: -1 };
+    // A sum alone goes with the limit that is there.
+    const group = state.cgroup?.paths.controllers["memory"];
+    if (memory?.swap !== undefined && memory.swap > 0 && memory.limit === undefined && group) {
+      const limit = Number(readText(`${group.directory}/${group.version === 1 ? "memory.limit_in_bytes" : "memory.max"}`) ?? "NaN");
+      if (Number.isSafeInteger(limit)) resources.memory = { ...memory, limit };
+    }
     const problems = validateResources(resources);
     if (problems.length > 0) throw new SampanError("invalid", `Cannot update container "${id}": ${problems.join("; ")}`);
     if (statusOf(container) === "stopped") throw new SampanError("wrong-state", `Cannot update container "${id}": container not running`);

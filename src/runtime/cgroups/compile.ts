@@ -175,7 +175,7 @@ function compileUnified(
   const keys = Object.keys(unified);
   if (keys.length === 0) return;
   if (host.unified === undefined) {
-    for (const key of keys) problems.push(`Cannot apply linux.resources.unified "${key}": this host has no cgroup v2 hierarchy`);
+    for (const key of keys) problems.push(`Cannot apply linux.resources.unified "${key}": invalid configuration: this host has no cgroup v2 hierarchy`);
     return;
   }
   for (const key of keys) {

@@ -220,5 +220,5 @@ export function devicesV1(context: SettingsContext, policy: DevicePolicy): void 
 
 /** v1 has no `unified` map: the runtime-spec (config-linux.md, "Unified") demands an error. */
 export function refuseUnified(context: SettingsContext, keys: readonly string[]): void {
-  for (const key of keys) refuse(context, `linux.resources.unified "${key}"`, "this host has no cgroup v2 hierarchy");
+  for (const key of keys) refuse(context, `linux.resources.unified "${key}"`, "invalid configuration: this host has no cgroup v2 hierarchy");
 }

@@ -146,7 +146,7 @@ export function unifiedController(key: string, available: readonly string[]): { 
   if (!/^[a-z0-9_]+(\.[A-Za-z0-9_]+)+$/.test(key)) return { problem: "a key is the name of one file, such as memory.high" };
   const controller = key.slice(0, key.indexOf("."));
   if (controller === "cgroup") return settableCore.includes(key) ? { controller: "" } : { problem: "only limits can be set" };
-  if (!available.includes(controller)) return { problem: `this host has no cgroup v2 controller "${controller}"` };
+  if (!available.includes(controller)) return { problem: `invalid configuration: this host has no cgroup v2 controller "${controller}"` };
   return { controller };
 }
 

@@ -1,6 +1,6 @@
 /** What callers and hooks of a runtime rely on, beyond the specification's words: where hooks run, what is open, who is killed. Needs root. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ociBundle, type BundleConfig } from "../support/bundle.ts";
 import { run, waitFor, type CommandResult } from "../support/command.ts";
@@ -15,7 +15,13 @@ const oci = (args: string[]): Promise<CommandResult> => run([SAMPAN_OCI, "--root
 const quiet = (args: string[]): Promise<CommandResult> => run(["sh", "-c", '"$@" </dev/null >/dev/null 2>&1', "sh", SAMPAN_OCI, "--root", join(temp.path, "state"), ...args]);
 
 function bundle(name: string, args: string[], change: (config: BundleConfig) => void): Promise<string> {
-  return ociBundle(join(temp.path, name), { rootfs, args, spec: "runc", change });
+  return ociBundle(join(temp.path, name), {
+    rootfs, args, spec: "runc",
+    change: (config) => {
+      delete (config.process["capabilities"] as Record<string, unknown>)["ambient"]; // runc's default, which would be a warning on every run
+      change(config);
+    },
+  });
 }
 
 beforeAll(async () => {
@@ -79,4 +85,83 @@ test("a tmpfs on /dev may be read-only, takes the mode of what it covers elsewhe
   const failed = await quiet(["create", "-b", dir, "--pid-file", join(temp.path, "none/pid"), "tmpfs"]);
   expect(failed.exitCode).toBe(1);
   expect((await oci(["list", "-q"])).stdout).toBe("");
+}, 30_000);
+
+test("a group that is frozen, or beneath a frozen one, is refused instead of waited for", async () => {
+  const name = `sampan-test-${process.pid}-frozen`;
+  const [v1, v2] = [`/sys/fs/cgroup/freezer/${name}`, existsSync("/sys/fs/cgroup/cgroup.controllers") ? `/sys/fs/cgroup/${name}` : `/sys/fs/cgroup/unified/${name}`];
+  const groups = [[v1, "freezer.state", "FROZEN"], [v2, "cgroup.freeze", "1"]].filter(([path = ""]) => existsSync(join(path, "..")));
+  expect(groups.length).toBeGreaterThan(0);
+  for (const [group = "", file = "", value = ""] of groups) {
+    mkdirSync(group);
+    try {
+      writeFileSync(join(group, file), value);
+      for (const path of [`/${name}`, `/${name}/beneath`]) {
+        const dir = await bundle("frozen", ["/bin/true"], (config) => { config.linux.cgroupsPath = path; });
+        const result = await quiet(["run", "--pid-file", join(temp.path, "frozen.pid"), "-b", dir, "frozen"]);
+        expect(result.exitCode).toBe(1);
+        expect((await oci(["create", "-b", dir, "frozen"])).stderr).toContain(`Cannot use cgroup "${group}": container's cgroup unexpectedly frozen`);
+      }
+    } finally {
+      rmdirSync(group);
+    }
+  }
+  expect((await oci(["list", "-q"])).stdout).toBe("");
+}, 30_000);
+
+test("exec --pid-file is there while the process runs; one that cannot be written ends it", async () => {
+  const dir = await bundle("execs", ["/bin/sleep", "60"], () => undefined);
+  expect((await quiet(["run", "-d", "-b", dir, "execs"])).exitCode).toBe(0);
+  const pidFile = join(temp.path, "exec.pid");
+  const running = oci(["exec", "--pid-file", pidFile, "execs", "/bin/sleep", "61"]);
+  await waitFor("the pid file", () => existsSync(pidFile));
+  const pid = Number(readFileSync(pidFile, "utf8"));
+  expect(readFileSync(`/proc/${pid}/cmdline`, "utf8")).toBe("/bin/sleep\x0061\0");
+  process.kill(pid, "SIGTERM");
+  expect((await running).exitCode).toBe(143);
+  const failed = await oci(["exec", "--pid-file", join(temp.path, "none/pid"), "execs", "/bin/sleep", "62"]);
+  expect([failed.exitCode, failed.stderr]).toEqual([255, `Cannot write the pid file "${join(temp.path, "none/pid")}": no such file or directory\n`]);
+  expect((await oci(["ps", "--format", "json", "execs"])).stdout.trim().split(",")).toHaveLength(1);
+  await oci(["delete", "-f", "execs"]);
+}, 30_000);
+
+test("the caller's CPU affinity is not the container's", async () => {
+  const dir = await bundle("affinity", ["/bin/sh", "-c", "grep Cpus_allowed_list /proc/self/status; exec sleep 60"], () => undefined);
+  const [own = ""] = /Cpus_allowed_list.*/.exec(readFileSync("/proc/self/status", "utf8")) ?? [];
+  const first = /\d+/.exec(own)?.[0] ?? "0";
+  const out = join(temp.path, "affinity.out");
+  const bound = ["taskset", "-c", first, SAMPAN_OCI, "--root", join(temp.path, "state")];
+  expect((await run(["sh", "-c", '"$@" </dev/null >"$0" 2>&1', out, ...bound, "run", "-d", "-b", dir, "affinity"])).exitCode).toBe(0);
+  await waitFor("what it sees", () => readFileSync(out, "utf8").endsWith("\n"));
+  expect(readFileSync(out, "utf8").trim()).toBe(own);
+  expect((await run([...bound, "exec", "affinity", "grep", "Cpus_allowed_list", "/proc/self/status"])).stdout.trim()).toBe(own);
+  await oci(["delete", "-f", "affinity"]);
+}, 30_000);
+
+test("run with a terminal of its own runs the poststart hooks, and stops where one fails", async () => {
+  const log = join(temp.path, "poststart.log");
+  const terminal = async (name: string, program: string, hook: string): Promise<CommandResult> => {
+    const dir = await bundle(name, ["/bin/sh", "-c", program], (config) => {
+      config.process.terminal = true;
+      config["hooks"] = { poststart: [{ path: "/bin/sh", args: ["sh", "-c", hook] }] };
+    });
+    return run([SAMPAN_OCI, "--root", join(temp.path, "state"), "run", "-b", dir, name], { input: "" });
+  };
+  const good = await terminal("good", "sleep 0.3; exit 4", `cat > ${log}`);
+  expect(good.exitCode, good.stderr).toBe(4);
+  expect(JSON.parse(readFileSync(log, "utf8"))).toMatchObject({ id: "good", status: "running" });
+  const bad = await terminal("bad", "sleep 60", "exit 3");
+  expect([bad.exitCode, bad.stderr]).toEqual([1, 'Cannot run poststart hook 1 "/bin/sh" of container "bad": error running poststart hook #0: exit status 3\n']);
+  expect((await oci(["list", "-q"])).stdout).toBe("");
+}, 30_000);
+
+test("--cgroup-manager disabled leaves the container in its caller's groups; a log that cannot be written is told at once", async () => {
+  const dir = await bundle("groupless", ["/bin/cat", "/proc/self/cgroup"], (config) => {
+    config.linux["namespaces"] = (config.linux["namespaces"] as { type: string }[]).filter(({ type }) => type !== "cgroup"); // runc's default
+    config.linux.cgroupsPath = "/nowhere-to-be-seen";
+  });
+  const result = await oci(["--cgroup-manager", "disabled", "run", "-b", dir, "groupless"]);
+  expect(result.stdout, result.stderr).toBe(readFileSync("/proc/self/cgroup", "utf8"));
+  const refused = await oci(["--log", join(temp.path, "none/log"), "list"]);
+  expect([refused.exitCode, refused.stderr]).toEqual([1, `Cannot write the log "${join(temp.path, "none/log")}": no such file or directory\n`]);
 }, 30_000);

@@ -206,3 +206,20 @@ test("sampan-oci: create, start, exec, update, events, pause, kill, delete, with
   await vm.ok("sampan-oci resume one; sampan-oci kill one KILL; until sampan-oci delete one 2>/dev/null; do sleep 0.1; done");
   expect(await vm.ok("find /sys/fs/cgroup/engine -mindepth 1 -type d; rmdir /sys/fs/cgroup/engine")).toBe("");
 }, TIMEOUT_MS);
+
+test("sampan-oci: a container that may write its view of the groups owns its group, as cgroups(7) says, and nobody else does", async () => {
+  const config = (options: string[], namespaces: string[]): string => JSON.stringify({
+    ociVersion: "1.2.0", root: { path: "/srv/rootfs", readonly: true },
+    process: { user: { uid: 0, gid: 0 }, args: ["sh", "-c", "stat -c %u /sys/fs/cgroup /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/memory.max; mkdir /sys/fs/cgroup/mine && rmdir /sys/fs/cgroup/mine && echo made"], env: ["PATH=/bin"], cwd: "/" },
+    mounts: [{ destination: "/dev", type: "tmpfs", source: "tmpfs" }, { destination: "/sys", type: "tmpfs", source: "tmpfs" }, { destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options }],
+    linux: {
+      namespaces: ["pid", "mount", "user", ...namespaces].map((type) => ({ type })), cgroupsPath: "/owned",
+      uidMappings: [{ containerID: 0, hostID: 100_000, size: 65_536 }], gidMappings: [{ containerID: 0, hostID: 100_000, size: 65_536 }],
+    },
+  });
+  const runs = async (options: string[], namespaces: string[]): Promise<string> =>
+    vm.ok(`mkdir -p /root/owned && cd /root/owned && echo '${config(options, namespaces)}' >config.json && { sampan-oci run owned 2>&1 || true; }; ls -d /sys/fs/cgroup/owned 2>/dev/null || true`);
+  // Of memory.max, by which it could raise its own limit, the owner stays the host's root, whom it does not know.
+  expect(await runs(["rw"], ["cgroup"])).toBe("0\n0\n65534\nmade");
+  expect(await runs(["ro"], ["cgroup"])).toMatch(/^65534\n65534\n65534\nmkdir: .*Read-only file system$/);
+}, TIMEOUT_MS);

@@ -9,7 +9,7 @@ import type { CgroupPaths } from "../runtime/cgroups/index.ts";
 import { readText } from "../runtime/cgroups/index.ts";
 import { compileCreate } from "../runtime/oci-create.ts";
 import type { OciLaunch } from "../runtime/oci-launch.ts";
-import { isAlive } from "../runtime/processes.ts";
+import { isAlive, readIfThere } from "../runtime/processes.ts";
 
 import { loadBundle } from "./bundle.ts";
 import { cgroupPlaceOf, meantResources, planCgroup } from "./cgroup.ts";
@@ -17,7 +17,7 @@ import type { Context } from "./context.ts";
 import { ownEnvironment } from "./environment.ts";
 import { labelOf } from "./labels.ts";
 import { fullMounts, mountsAt } from "./host-mounts.ts";
-import { writePidFile } from "./pid-file.ts";
+import { writePidFile, writeWhenKnown } from "./pid-file.ts";
 import { filterOf } from "./seccomp.ts";
 import type { ContainerFiles, StoredState } from "./state.ts";
 import { terminalMonitor } from "./terminal.ts";
@@ -139,7 +139,7 @@ export async function createContainer(context: Context, id: string, options: Cre
       ...(bundle.landings.size > 0 ? { landings: bundle.landings } : {}), ...(bundle.lateBinds.size > 0 ? { lateBinds: bundle.lateBinds } : {}),
       ...(cgroup ? { cgroup } : {}), ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
       ...(devices ? { networkDevices: devices } : {}), ...(copyUps ? { copyUps } : {}),
-      init: false, trace: false, birth: { pidFile: files.pid }, ...(options.noPivot ? { noPivot: true, fullMounts: fullMounts(bundle.rootfs) } : {}),
+      init: false, trace: false, ...(losesTime(config) ? {} : { birth: { pidFile: files.pid } }), ...(options.noPivot ? { noPivot: true, fullMounts: fullMounts(bundle.rootfs) } : {}),
       end: options.end, ...(options.end === "created" ? { gate: { gate: files.gate, told: files.told } } : {}),
       ...(options.consoleSocket === undefined ? {} : { consoleSocket: resolve(options.consoleSocket) }),
       ...(options.pidfdSocket === undefined ? {} : { pidfdSocket: resolve(options.pidfdSocket) }),
@@ -156,6 +156,7 @@ export async function createContainer(context: Context, id: string, options: Cre
     context.log.write("debug", `container "${id}": cgroup ${cgroup ? place.path : "none"}, ${plan.outer.calls.length} calls outside, ${plan.inner.calls.length} inside`);
     const release = place.unit ? await (await import("./systemd/index.ts")).startScope(context, place.unit, { id, config, resources, directory: files.directory }) : undefined;
     const running = await startPlan(plan, { keel: context.keel, directory: files.directory, stdio: [0, 1, 2], inherit });
+    if (losesTime(config)) await writeWhenKnown(() => running.born()?.child, (pid) => { recordBirth(files, pid); }, running.finished);
     if (release && cgroup) void releaseWhenInside(release, files, cgroup.paths, running.finished);
     const settle = async (): Promise<{ code: number; report: Report }> => {
       const done = await running.finished;
@@ -190,6 +191,20 @@ async function releaseWhenInside(release: () => void, files: ContainerFiles, { d
   const inside = (pid: number): boolean => directories.every((directory) => (readText(`${directory}/cgroup.procs`) ?? "").split("\n").includes(String(pid)));
   for (let init = readInit(files); !over && !(init && inside(init.pid)); init = readInit(files)) await new Promise((resolve) => setTimeout(resolve, 1));
   release();
+}
+
+/**
+ * keel's outer side, which writes down when the first process began, is in the container's time namespace for good if that is joined
+ * together with a user namespace, and would read another clock than who looks later.
+ */
+function losesTime({ linux }: RuntimeConfig): boolean {
+  const joins = (wanted: string): boolean => linux?.namespaces?.some(({ type, path }) => type === wanted && path !== undefined) === true;
+  return joins("user") && joins("time");
+}
+
+function recordBirth(files: ContainerFiles, pid: number): void {
+  const stat = readIfThere(`/proc/${pid}/stat`);
+  if (stat !== undefined) writeFileSync(files.pid, stat, { mode: 0o600 });
 }
 
 function hasHooks({ hooks }: RuntimeConfig): boolean {

@@ -36,8 +36,9 @@ export function joinByPath(context: Context, namespaces: ReadonlyMap<NamespaceTy
     outer.call("openat", [C.AT_FDCWD, path, C.O_RDONLY | C.O_CLOEXEC, 0], { what: `join the ${type} namespace "${path}" ${where}`, why });
   const opened = new Map(joined.map(([type, path]) => [type, open(type, path, "opened first: one that is joined may change what paths mean")]));
   const entered = JOIN_ORDER.filter((type) => opened.has(type));
-  const own = comeBack && !opened.has("user")
-    ? entered.map((type) => [type, open(type, `/proc/self/ns/${OWN_NAMES[type] ?? type}`, "the way back")] as const) : [];
+  // In another time namespace a process's start, by which it is known later, reads otherwise: the outer side does not stay in one.
+  const own = !opened.has("user")
+    ? entered.filter((type) => comeBack || type === "time").map((type) => [type, open(type, `/proc/self/ns/${OWN_NAMES[type] ?? type}`, "the way back")] as const) : [];
   const enter = (type: NamespaceType, fd: Call, why: string): void => {
     outer.call("setns", [fd, NAMESPACE_FLAGS[type]], { what: `join the ${type} namespace "${namespaces.get(type) ?? ""}" ${where}`, why });
   };

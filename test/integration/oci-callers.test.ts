@@ -165,3 +165,24 @@ test("--cgroup-manager disabled leaves the container in its caller's groups; a l
   const refused = await oci(["--log", join(temp.path, "none/log"), "list"]);
   expect([refused.exitCode, refused.stderr]).toEqual([1, `Cannot write the log "${join(temp.path, "none/log")}": no such file or directory\n`]);
 }, 30_000);
+
+test("a container that joins another's time namespace, alone or with its user namespace, is known by its start all the same", async () => {
+  type Namespaces = { type: string; path?: string }[];
+  const owner = await bundle("timekeeper", ["/bin/sleep", "60"], (config) => {
+    config.linux["namespaces"] = [...(config.linux["namespaces"] as Namespaces), { type: "time" }, { type: "user" }]; // runc's default
+    config.linux["timeOffsets"] = { boottime: { secs: 100_000 } };
+    config.linux["uidMappings"] = config.linux["gidMappings"] = [{ containerID: 0, hostID: 0, size: 65_536 }];
+  });
+  expect((await quiet(["run", "-d", "-b", owner, "timekeeper"])).exitCode).toBe(0);
+  const { pid } = JSON.parse((await oci(["state", "timekeeper"])).stdout) as { pid: number };
+  for (const types of [["time"], ["time", "user"]]) {
+    const dir = await bundle("guest", ["/bin/sleep", "61"], (config) => {
+      config.linux["namespaces"] = [...(config.linux["namespaces"] as Namespaces), ...types.map((type) => ({ type, path: `/proc/${pid}/ns/${type}` }))];
+    });
+    expect((await quiet(["run", "-d", "-b", dir, "guest"])).exitCode, types.join()).toBe(0);
+    const offsets = await oci(["exec", "guest", "grep", "boottime", "/proc/self/timens_offsets"]);
+    expect(offsets.stdout, offsets.stderr).toMatch(/boottime\s+100000\s+0/);
+    expect((await oci(["delete", "-f", "guest"])).exitCode).toBe(0);
+  }
+  await oci(["delete", "-f", "timekeeper"]);
+}, 30_000);

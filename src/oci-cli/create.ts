@@ -156,7 +156,7 @@ export async function createContainer(context: Context, id: string, options: Cre
     context.log.write("debug", `container "${id}": cgroup ${cgroup ? place.path : "none"}, ${plan.outer.calls.length} calls outside, ${plan.inner.calls.length} inside`);
     const release = place.unit ? await (await import("./systemd/index.ts")).startScope(context, place.unit, { id, config, resources, directory: files.directory }) : undefined;
     const running = await startPlan(plan, { keel: context.keel, directory: files.directory, stdio: [0, 1, 2], inherit });
-    if (losesTime(config)) await writeWhenKnown(() => running.born()?.child, (pid) => { recordBirth(files, pid); }, running.finished);
+    if (losesTime(config) && !(await writeWhenKnown(() => running.born()?.child, (pid) => { recordBirth(files, pid); }, running.finished))) recordBirth(files, (await running.finished).report.childPid);
     if (release && cgroup) void releaseWhenInside(release, files, cgroup.paths, running.finished);
     const settle = async (): Promise<{ code: number; report: Report }> => {
       const done = await running.finished;

@@ -49,12 +49,19 @@ export interface IdentityOptions {
   readonly where: string;
   readonly seccomp: { readonly program: Uint8Array; readonly flags: number } | undefined;
   readonly lastCapability: number;
+  /** The supplementary groups stay the caller's. */
+  readonly keepGroups?: boolean;
   /** After the user has changed, while one capability to install the filter is left. */
   readonly beforeFilter: () => void;
   /** As the program's user with its capabilities, before the filter, which might not allow it. */
   readonly beforeSeccomp?: () => void;
   /** With the filter in force; what installing it returned, which with NEW_LISTENER is a descriptor. */
   readonly afterSeccomp?: (installed: Call) => void;
+}
+
+/** crun's annotation, which podman sets for `--group-add keep-groups`: files of a person's groups on the host stay theirs inside. */
+export function keepsGroups(annotations: Readonly<Record<string, string>> | undefined): boolean {
+  return annotations?.["run.oci.keep_original_groups"] === "1";
 }
 
 /**
@@ -73,9 +80,11 @@ export function addIdentity(line: Line, process: Process, options: IdentityOptio
       line.call("prctl", [C.PR_CAPBSET_DROP, cap, 0, 0, 0], { what, why: "not even a set-user-ID program can have it again" });
   const { uid = 0, gid = 0, additionalGids = [] } = process.user ?? {};
   line.call("prctl", [C.PR_SET_KEEPCAPS, 1, 0, 0, 0], { what, why: "the change of user must not take what is still needed" });
-  const groups = new Block(Math.max(additionalGids.length * 4, 4), "gid_t[]");
-  additionalGids.forEach((group, i) => groups.u32(i * 4, group));
-  line.call("setgroups", [additionalGids.length, groups], { what: `set the groups ${where}`, why: "supplementary groups: these and no others" });
+  if (options.keepGroups !== true) {
+    const groups = new Block(Math.max(additionalGids.length * 4, 4), "gid_t[]");
+    additionalGids.forEach((group, i) => groups.u32(i * 4, group));
+    line.call("setgroups", [additionalGids.length, groups], { what: `set the groups ${where}`, why: "supplementary groups: these and no others" });
+  }
   line.call("setresgid", [gid, gid, gid], { what: `become group ${gid} ${where}`, why: "real, effective and saved" });
   line.call("setresuid", [uid, uid, uid], { what: `become user ${uid} ${where}`, why: "real, effective and saved" });
   const permitted = capabilityMask(caps.permitted ?? []);

@@ -9,7 +9,7 @@ import type { Context, Fd, Pipe } from "./context.ts";
 import { buildRoot, takeHostTrees } from "./filesystem.ts";
 import { addHooks } from "./hooks.ts";
 import type { HookOptions } from "./hooks.ts";
-import { addIdentity, addRlimits } from "./identity.ts";
+import { addIdentity, addRlimits, keepsGroups } from "./identity.ts";
 import { bringUpLoopback } from "./loopback.ts";
 import { handOver } from "./monitor-steps.ts";
 import { becomeRoot, cloneChild, joinByPath, mapUsers, NAMESPACE_FLAGS, setHostname } from "./namespaces.ts";
@@ -141,7 +141,7 @@ export function compileCreate(launch: OciLaunch): Plan {
   // The last thing but privileges: a low limit of descriptors is the program's, and not ours, which are many.
   addRlimits(inner, program, where);
   addIdentity(inner, program, {
-    where, seccomp: launch.seccomp, lastCapability: launch.host.lastCapability,
+    where, seccomp: launch.seccomp, lastCapability: launch.host.lastCapability, keepGroups: keepsGroups(config.annotations),
     beforeFilter: () => {
       cleanProcess(inner, program.user?.umask ?? 0o022, launch.keepBelow, where);
       if (launch.monitor) dieWithParent(inner, where);

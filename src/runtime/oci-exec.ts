@@ -7,7 +7,7 @@ import type { CgroupJoin } from "./cgroups/index.ts";
 import type { Fd } from "./context.ts";
 import { cloneInto, JOINED, joinUser, openDevpts, openTarget, setOomScore } from "./exec.ts";
 import type { HookState } from "./hooks.ts";
-import { addIdentity, addRlimits } from "./identity.ts";
+import { addIdentity, addRlimits, keepsGroups } from "./identity.ts";
 import type { HostFacts, MonitorPlan } from "./launch.ts";
 import { handOver } from "./monitor-steps.ts";
 import { replaceIdleStreams } from "./null-device.ts";
@@ -111,7 +111,7 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   // The last thing but privileges: a low limit of descriptors is the program's, and not ours, which are many.
   addRlimits(inner, process, where);
   addIdentity(inner, process, {
-    where, seccomp: launch.seccomp, lastCapability: launch.host.lastCapability,
+    where, seccomp: launch.seccomp, lastCapability: launch.host.lastCapability, keepGroups: keepsGroups(launch.state.annotations),
     beforeFilter: () => {
       cleanProcess(inner, process.user?.umask ?? 0o022, launch.keepBelow, where);
       if (!launch.detach) dieWithParent(inner, where);

@@ -186,3 +186,16 @@ test("a container that joins another's time namespace, alone or with its user na
   }
   await oci(["delete", "-f", "timekeeper"]);
 }, 30_000);
+
+test("run.oci.keep_original_groups leaves the caller's groups, also in an exec", async () => {
+  const dir = await bundle("groups", ["/bin/sleep", "60"], (config) => {
+    config["annotations"] = { "run.oci.keep_original_groups": "1" };
+    config.process["user"] = { uid: 1000, gid: 1000, additionalGids: [7] };
+  });
+  const grouped = ["setpriv", "--groups", "4,5", SAMPAN_OCI, "--root", join(temp.path, "state")];
+  expect((await run(["sh", "-c", '"$@" </dev/null >/dev/null 2>&1', "sh", ...grouped, "run", "-d", "-b", dir, "groups"])).exitCode).toBe(0);
+  const { pid } = JSON.parse((await oci(["state", "groups"])).stdout) as { pid: number };
+  expect(readFileSync(`/proc/${pid}/status`, "utf8")).toMatch(/^Groups:\t4 5 $/m);
+  expect((await run([...grouped, "exec", "groups", "grep", "Groups", "/proc/self/status"])).stdout).toBe("Groups:\t4 5 \n");
+  await oci(["delete", "-f", "groups"]);
+}, 30_000);

@@ -83,8 +83,11 @@ describe("after the power cut", () => {
 
   test("a second one, with no warning at all: the store is whole, and prune reclaims everything", async () => {
     await vm.ok(`sampan run -d --name last --network net -v lost:/v image:1 sleep 1000`);
+    // An image of which the store says that it is there is there, with what its files contain.
+    await vm.ok("sampan commit --pause=false plain image:2 && sync -d /var/lib/sampan/*.db*");
     await vm.powerOff();
     vm = await host.boot();
+    expect(await vm.ok("sampan run --rm --network none image:2 cat /file")).toBe("layer");
     // What was begun in the last seconds may be there or not; whatever is there has ended.
     const { last: _last, ...others } = await containers();
     expect(Object.values(others).filter((state) => state === "running" || state === "paused")).toEqual([]);

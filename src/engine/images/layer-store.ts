@@ -16,7 +16,7 @@ import { diskBytes } from "../system/disk-bytes.ts";
  *     layers/HEX/opaque        there only if nothing beneath it shows through
  *     layers/NAME.new/         one that is being made, by whoever holds locks/NAME.lock; else left by a crash
  *
- * A directory gets its name when it is whole and its diff ID was right; the row in the store comes after. So what has a
+ * A directory gets its name when it is whole, on the disk, and its diff ID was right; the row in the store comes after. So what has a
  * name can be trusted, with or without a row, and what has ".new" cannot.
  */
 export class LayerStore {
@@ -67,10 +67,11 @@ export class LayerStore {
   async publish(layer: NewLayer, chainId: Digest, below: readonly Digest[]): Promise<void> {
     const { summary } = layer;
     if (summary.implicit.length > 0 && below.length > 0) await inheritDirectories(summary, below.map((id) => this.#view(id)), layer.sink);
-    await layer.close();
     const record: StoredSummary = { ...summary, parent: below[0] ?? null };
     writeFileSync(`${layer.path}/layer.json`, JSON.stringify(record), { mode: 0o600 });
     if (summary.opaqueRoot) writeFileSync(`${layer.path}/opaque`, "");
+    await layer.sink.sync();
+    await layer.close();
     const directory = this.directory(chainId);
     rmSync(directory, { recursive: true, force: true });
     renameSync(layer.path, directory);

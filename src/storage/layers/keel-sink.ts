@@ -104,6 +104,16 @@ export class KeelSink implements LayerSink, Disposable {
     await this.#taken();
   }
 
+  /**
+   * Waits until what was unpacked is on the disk (syncfs(2)): a directory's name reaches it by its own way, and would otherwise
+   * outlive a power cut that the files' contents do not.
+   */
+  async sync(): Promise<void> {
+    await this.#taken();
+    this.#filling.part.begin(this.#numbers.syncfs).number(0, ROOT);
+    await this.flush();
+  }
+
   get #isReady(): boolean {
     const { part } = this.#filling;
     return part.count >= BATCH_CALLS || part.dataSize >= BATCH_INLINE_BYTES || this.#spooled >= BATCH_SPOOL_BYTES;
@@ -256,7 +266,7 @@ const SPOOL_HALF = 2 ** 40;
 
 type Numbers = Readonly<Record<(typeof CALLS)[number], number>>;
 const CALLS = [
-  "mkdirat", "openat2", "ftruncate", "fchown", "fchmod", "fsetxattr", "utimensat", "close", "symlinkat", "linkat", "mknodat", "fchownat", "fchmodat", "unlinkat", "pwrite64", "lseek", "sendfile",
+  "mkdirat", "openat2", "ftruncate", "fchown", "fchmod", "fsetxattr", "utimensat", "close", "symlinkat", "linkat", "mknodat", "fchownat", "fchmodat", "unlinkat", "pwrite64", "lseek", "sendfile", "syncfs",
 ] as const;
 
 function syscallNumbers(): Numbers {

@@ -381,8 +381,8 @@ export interface System {
   events(options: Cancellable & { readonly sinceMs?: number | undefined; readonly untilMs?: number | undefined; readonly filters?: Filters | undefined }): AsyncIterable<EngineEvent>;
   /** Starts what should run after a reboot, by restart policy. */
   boot(options: Cancellable): Promise<BootResult>;
-  /** What a monitor's or a sleeper's process does: ends the container of this full id if it has ended, starts it if that is due. Anybody may, at any time. */
-  finish(id: string): Promise<void>;
+  /** What a monitor's or a sleeper's process does: ends the container of this full id, or a command in it, if it has ended; starts it if that is due. Anybody may, at any time. */
+  finish(id: string, execId?: string): Promise<void>;
   /** Removes what crashes have left and nothing accounts for any more. Can be repeated, and cut short. */
   collect(options: Cancellable): Promise<{ readonly reclaimedBytes: number }>;
   /** What a monitor starts when a container's health may have changed. */

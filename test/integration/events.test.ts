@@ -110,6 +110,25 @@ test("the text is Docker's, sorted attributes and all", async () => {
   expect(text).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d) container die [0-9a-f]{64} \(exitCode=0, image=[^,]+, name=lines, zone=eu\)$/);
 });
 
+test("a command in the background tells of its end, and inspect of those that run", async () => {
+  const id = await box.ok(["run", "-d", "--network", "none", "--name", "execs", "--rootfs", rootfs, "sleep", "1000"]);
+  await box.ok(["exec", "-d", "execs", "sh", "-c", "exit 3"]);
+  await waitFor("the end of the command", async () => (await past("--filter", "container=execs", "--filter", "event=exec_die")).length === 1);
+  const [end] = await past("--filter", "container=execs", "--filter", "event=exec_die");
+  const [start] = await past("--filter", "container=execs", "--filter", "event=exec_start");
+  expect(end?.Actor).toMatchObject({ ID: id, Attributes: { exitCode: "3", execID: start?.Actor.Attributes["execID"] ?? "", name: "execs" } });
+  await box.ok(["exec", "-d", "execs", "sleep", "1000"]);
+  const ids = JSON.parse(await box.ok(["inspect", "-f", "{{json .ExecIDs}}", "execs"])) as string[]; // Docker's array of ids
+  expect(ids).toHaveLength(1);
+  // One whose caller was killed does not run any more, although nobody has recorded its end.
+  const child = box.start(["exec", "execs", "sleep", "999"]);
+  const running = async (): Promise<number> => (JSON.parse(await box.ok(["inspect", "-f", "{{json .ExecIDs}}", "execs"])) as string[]).length; // as above
+  await waitFor("the second command", async () => (await running()) === 2);
+  child.kill("SIGKILL");
+  await waitFor("only the first", async () => (await running()) === 1);
+  await box.ok(["rm", "-f", "execs"]);
+}, 30_000);
+
 test("networks and copies are told, in Docker's order", async () => {
   await box.ok(["network", "create", "told"]);
   await box.ok(["run", "-d", "--network", "told", "--name", "member", "--rootfs", rootfs, "sleep", "1000"]);

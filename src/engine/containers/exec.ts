@@ -15,10 +15,12 @@ import { containerPaths } from "../paths.ts";
 import { openProcess, processAt } from "../processes.ts";
 import { capabilitiesOf, securityOptions } from "../spec/security.ts";
 import type { StoredConfig } from "../spec/stored.ts";
+import { appendEvent } from "./events.ts";
+import { endExec, execStatusPath } from "./exec-end.ts";
 import { execProcess } from "./exec-process.ts";
+import { FINISHER_ENVIRONMENT, finisher } from "./finisher.ts";
 import { cgroupPathsOf } from "./groups.ts";
 import { livenessOf } from "./liveness.ts";
-import { nowNs } from "./record.ts";
 import { forwardSignals } from "./signals.ts";
 import { attachedTo, connectStreams, stdioOf } from "./streams.ts";
 import { killChildOnAbort, throwIfCancelled } from "./abort.ts";
@@ -37,41 +39,48 @@ export async function execInContainer(context: EngineContext, name: string, requ
     const streams = request.detach ? {} : options.streams;
     const idleStreams = [streams.stdin, streams.stdout, streams.stderr].flatMap((stream, fd) => (isNull(stream) ? [fd] : []));
     const monitored = request.detach || request.tty || process_.user?.uid !== 0 || !sharable(streams);
-    const monitor = monitored ? await monitorPlan(request, options, streams) : undefined;
+    const id = createId();
+    const monitor = monitored ? await monitorPlan(context, record, id, request, { ...options, streams }) : undefined;
     const seccomp = await context.seccomp(securityOptions(stored.request).seccomp, capabilitiesOf(stored.request));
     const plan = compileExec({
       name: record.name, process: process_, target: 3, userNamespace: false, cgroup: joinOf(context, record, directory),
       idleStreams, host: { lastCapability: context.hostFacts([]).lastCapability }, ...(seccomp ? { seccomp } : {}), ...(monitor ? { monitor } : {}),
     });
-    return await runExec(context, record, request, plan, { ...options, streams }, directory);
+    return await runExec(context, record, { id, request, plan, monitored }, { ...options, streams }, directory);
   } finally {
     closeSync(directory);
   }
 }
 
-async function runExec(context: EngineContext, record: ContainerRecord, request: ExecRequest, plan: Plan, options: ExecOptions, directory: number): Promise<SessionResult> {
+interface PreparedExec {
+  readonly id: string;
+  readonly request: ExecRequest;
+  readonly plan: Plan;
+  readonly monitored: boolean;
+}
+
+async function runExec(context: EngineContext, record: ContainerRecord, { id, request, plan, monitored }: PreparedExec, options: ExecOptions, directory: number): Promise<SessionResult> {
   const { execs } = context.store;
   const { streams, signal } = options;
   throwIfCancelled(signal);
-  const id = createId();
   const words = request.command.join(" ");
-  const attributes = { ...record.labels, image: record.imageReference, name: record.name, execID: id };
-  const tell = (action: string, more: Record<string, string> = {}): void => {
-    context.store.events.append({ timeNs: nowNs(), type: "container", action, actorId: record.id, attributes: { ...attributes, ...more } });
+  const recordStart = (): void => {
+    const self = processAt(process.pid);
+    context.store.transaction(() => {
+      execs.add({ id, containerId: record.id, config: JSON.stringify(request), createdMs: Date.now() });
+      execs.started(id, { pid: null, pidStartTime: null, monitorPid: process.pid, monitorStartTime: self?.startTime ?? 0 });
+      for (const action of [`exec_create: ${words}`, `exec_start: ${words}`]) appendEvent(context, record, action, { execID: id });
+    });
   };
+  // What a monitor's finisher looks for has to be there before it can end.
+  if (monitored) recordStart();
   const running = await startPlan(plan, {
     keel: context.keel, directory: containerPaths(context.paths, record.id).run, inherit: [directory],
     stdio: stdioOf(streams),
   });
   connectStreams(streams, running);
   // Written while keel is at work: the command does not wait for the store.
-  const self = processAt(process.pid);
-  context.store.transaction(() => {
-    execs.add({ id, containerId: record.id, config: JSON.stringify(request), createdMs: Date.now() });
-    execs.started(id, { pid: null, pidStartTime: null, monitorPid: process.pid, monitorStartTime: self?.startTime ?? 0 });
-    tell(`exec_create: ${words}`);
-    tell(`exec_start: ${words}`);
-  });
+  if (!monitored) recordStart();
   const stop = request.detach ? undefined : forwardSignals(running, { sigProxy: options.sigProxy ?? true, tty: request.tty });
   const keep = killChildOnAbort(running, signal);
   const { code, report } = await running.finished;
@@ -84,10 +93,7 @@ async function runExec(context: EngineContext, record: ContainerRecord, request:
     execs.started(id, { pid: report.childPid, pidStartTime: child?.startTime ?? null, monitorPid: report.monitorPid, monitorStartTime: monitor?.startTime ?? null });
     return { exitCode: report.status, signal: 0, detached: !request.detach };
   }
-  context.store.transaction(() => {
-    tell("exec_die", { exitCode: String(failure?.exitCode ?? report.status) });
-    execs.delete(id);
-  });
+  endExec(context, record, id, failure?.exitCode ?? report.status);
   throwIfCancelled(signal);
   if (failure) throw failure;
   if (report.state !== "exited") throw new SampanError("internal", `Cannot follow the command in container "${record.name}": its monitor ended with code ${code}`, { exitCode: 126 });
@@ -128,12 +134,15 @@ function isNull(stream: Streams[keyof Streams]): boolean {
   return stat.isCharacterDevice() && stat.rdev === 0x103;
 }
 
-async function monitorPlan(request: ExecRequest, options: ExecOptions, streams: Streams): Promise<MonitorPlan> {
+async function monitorPlan(context: EngineContext, record: ContainerRecord, id: string, request: ExecRequest, options: ExecOptions): Promise<MonitorPlan> {
+  const { streams } = options;
   const keys = options.detachKeys === undefined ? DEFAULT_DETACH_KEYS : (await import("./detach-keys.ts")).parseDetachKeys(options.detachKeys);
   return {
     detached: request.detach,
     attach: attachedTo(streams, request.interactive),
-    openStdin: false, stdinOnce: true, detachKeys: request.tty ? keys : new Uint8Array(0), finalize: [], environment: [],
+    openStdin: false, stdinOnce: true, detachKeys: request.tty ? keys : new Uint8Array(0),
+    status: { path: execStatusPath(context, record, id), durable: false },
+    finalize: finisher(context, record.id, id), environment: FINISHER_ENVIRONMENT,
   };
 }
 

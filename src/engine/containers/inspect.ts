@@ -7,6 +7,7 @@ import { commandOf } from "../spec/runtime-config.ts";
 import { securityOptions } from "../spec/security.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import { storedConfigOf } from "./begin.ts";
+import { runningExecs } from "./exec-end.ts";
 import { healthOf } from "./health.ts";
 import { hostConfigOf } from "./inspect-host-config.ts";
 import { networkSettingsOf } from "./inspect-network.ts";
@@ -81,7 +82,7 @@ function stateOf(context: EngineContext, record: ContainerRecord, stored: Stored
 }
 
 function execIdsOf(context: EngineContext, record: ContainerRecord): string[] | null {
-  const ids = context.store.execs.list(record.id).filter(({ exitCode }) => exitCode === null).map(({ id }) => id);
+  const ids = runningExecs(context, record);
   return ids.length === 0 ? null : ids;
 }
 

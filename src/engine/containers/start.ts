@@ -17,6 +17,7 @@ import { runtimeConfig } from "../spec/runtime-config.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import type { Streams } from "../api.ts";
 import { keptPlan } from "./kept-plans.ts";
+import { FINISHER_ENVIRONMENT, finisher } from "./finisher.ts";
 import { attachedTo, connectStreams, stdioOf } from "./streams.ts";
 
 export interface StartOptions {
@@ -95,8 +96,8 @@ function monitorPlan(context: EngineContext, stored: StoredConfig, paths: Contai
     ...(log ? { log: { path: paths.log, ...log } } : {}),
     detachKeys: request.tty ? options.detachKeys : new Uint8Array(0),
     status: { path: paths.status, durable: !request.remove },
-    finalize: [...context.options.command, "--root", context.paths.root, "--state", context.paths.state, "system", "finish", stored.id],
-    environment: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"],
+    finalize: finisher(context, stored.id),
+    environment: FINISHER_ENVIRONMENT,
   };
 }
 

@@ -18,7 +18,8 @@ export function systemApi(context: EngineContext, images: () => Pick<Images, "li
       const { noteHealth } = await import("../containers/health-notify.ts");
       return noteHealth(context, id);
     },
-    async finish(id) {
+    async finish(id, execId) {
+      if (execId !== undefined) return (await import("../containers/exec-end.ts")).finishExec(context, id, execId);
       const { finishOrRestart } = await import("../containers/begin.ts");
       return finishOrRestart(context, id);
     },

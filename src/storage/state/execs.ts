@@ -58,7 +58,8 @@ export class Execs {
     return this.#db.run("UPDATE execs SET exitCode = ?, finishedMs = ? WHERE id = ? AND exitCode IS NULL", exitCode, finishedMs, id) > 0;
   }
 
-  delete(id: string): void {
-    this.#db.run("DELETE FROM execs WHERE id = ?", id);
+  /** False if it was gone already. */
+  delete(id: string): boolean {
+    return this.#db.run("DELETE FROM execs WHERE id = ?", id) > 0;
   }
 }

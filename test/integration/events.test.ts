@@ -62,6 +62,8 @@ test("follows what other processes do, from now on, until Ctrl-C", async () => {
   const die = own.find(({ Action }) => Action === "die");
   expect(die).toMatchObject({ status: "die", id: die?.Actor.ID, from: rootfs, Type: "container", scope: "local" });
   expect(die?.Actor.Attributes).toMatchObject({ exitCode: "3", image: rootfs, name: "seen", tier: "web" });
+  // What else ends tells of no exit code.
+  expect(own.find(({ Action }) => Action === "destroy")?.Actor.Attributes).toEqual({ image: rootfs, name: "seen", tier: "web" });
   expect(Math.floor((die?.timeNano ?? 0) / 1e9)).toBe(die?.time ?? -1);
   const volume = events.filter(({ Type, Actor }) => Type === "volume" && Actor.ID === "data");
   expect(actions(volume).sort()).toEqual(["volume create", "volume destroy", "volume mount", "volume unmount"]);

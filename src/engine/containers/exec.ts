@@ -91,7 +91,8 @@ async function runExec(context: EngineContext, record: ContainerRecord, { id, re
   if (lives) {
     const [child, monitor] = [processAt(report.childPid), processAt(report.monitorPid)];
     execs.started(id, { pid: report.childPid, pidStartTime: child?.startTime ?? null, monitorPid: report.monitorPid, monitorStartTime: monitor?.startTime ?? null });
-    return { exitCode: report.status, signal: 0, detached: !request.detach };
+    // It may have ended already: that is not what a caller who does not wait is told.
+    return { exitCode: request.detach ? 0 : report.status, signal: 0, detached: !request.detach };
   }
   endExec(context, record, id, failure?.exitCode ?? report.status);
   throwIfCancelled(signal);

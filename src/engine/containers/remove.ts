@@ -68,11 +68,19 @@ async function remove(context: EngineContext, record: ContainerRecord, volumes: 
     await left();
     appendUnmounts(context, id, mounted);
     removeAnonymousVolumes(context, orphaned);
+    await releaseLayers(context, record);
   } catch (error) {
     // Let go of it: the next `rm` tries again.
     context.store.containers.transition(id, ["removing"], "dead", { fields: { monitorPid: null, monitorStartTime: null, error: error instanceof Error ? error.message : String(error) } });
     throw error;
   }
+}
+
+/** Layers that the container alone has kept since its image was removed by force. */
+async function releaseLayers(context: EngineContext, { imageId }: ContainerRecord): Promise<void> {
+  if (imageId === null || context.store.images.get(imageId) !== undefined) return;
+  const { collect } = await import("../images/remove.ts");
+  await collect(context, []);
 }
 
 async function untilGone(context: EngineContext, record: ContainerRecord, doomed: readonly ProcessRef[]): Promise<void> {

@@ -24,6 +24,7 @@ export async function removeImage(context: EngineContext, name: string, { force 
     const { image, reference } = findImage(context, name);
     const outcome = reference === undefined ? removeById(context, image, force) : removeByName(context, image, reference.tag === undefined ? undefined : formatReference(reference), name, force);
     removed.push(...outcome.removed);
+    tellUntagged(context, image, outcome.removed);
     return outcome.deleted ? image : undefined;
   });
   removed.push(...(await collect(context, gone === undefined ? [] : [gone])).removed);
@@ -40,7 +41,8 @@ function removeByName(context: EngineContext, image: ImageRecord, tag: string | 
   const { images } = context.store;
   const tags = images.tags(image.id).map(({ reference }) => reference);
   const isLast = tag === undefined ? tags.length === 0 : tags.length === 1;
-  const user = containersOf(context, image.id)[0];
+  const users = containersOf(context, image.id);
+  const [user] = users;
   if (!force && isLast && user !== undefined) {
     const shown = tag === undefined ? name : familiarReference(parseReference(tag));
     throw new SampanError("conflict", `conflict: unable to remove repository reference ${JSON.stringify(shown)} (must force) - container ${shortId(user.id)} is using its referenced image ${shortOf(image.id)}`, {
@@ -68,8 +70,8 @@ function removeByName(context: EngineContext, image: ImageRecord, tag: string | 
     }
   }
   removed.push(...image.repoDigests.map((digest) => ({ untagged: familiarReference(parseReference(digest)) })));
-  // Forced: the names are gone, and a container keeps the rest until it is removed.
-  if (user !== undefined) {
+  // Forced: one that runs keeps the image, without its names; one that does not keeps the layers alone.
+  if (users.some(({ status }) => RUNNING.has(status))) {
     images.put({ ...image, repoDigests: [] });
     return { removed, deleted: false };
   }
@@ -95,6 +97,11 @@ function removeById(context: EngineContext, image: ImageRecord, force: boolean):
   return { removed: untagged, deleted: true };
 }
 
+/** One event a name, as Docker has them: named after the image, since the name is gone. */
+function tellUntagged({ store }: EngineContext, { id, labels }: ImageRecord, removed: readonly ImageRemoval[]): void {
+  for (const { untagged } of removed) if (untagged !== undefined) store.events.append({ type: "image", action: "untag", actorId: id, timeNs: BigInt(Date.now()) * 1_000_000n, attributes: { ...labels, name: id } });
+}
+
 function shortOf(id: Digest): string {
   return shortId(digestHex(id));
 }
@@ -111,7 +118,9 @@ export async function pruneImages(context: EngineContext, { all, filters = {} }:
     const chosen = images.list().filter((image) => !used.has(image.id) && wanted(image) && (everything || images.tags(image.id).length === 0));
     for (const image of chosen) {
       const names = [...images.tags(image.id).map(({ reference }) => reference), ...image.repoDigests];
-      removed.push(...names.map((text) => ({ untagged: familiarReference(parseReference(text)) })));
+      const untagged = names.map((text) => ({ untagged: familiarReference(parseReference(text)) }));
+      tellUntagged(context, image, untagged);
+      removed.push(...untagged);
       images.delete(image.id);
     }
     return chosen;

@@ -90,9 +90,14 @@ export function forgetContainer(store: StateStore, id: ContainerId, event: { rea
   });
 }
 
+/** What each action tells beside what all tell: Docker's rule. */
+const ATTRIBUTE_OF: Readonly<Record<string, string>> = { kill: "signal", die: "exitCode" };
+
 function appendActions(store: StateStore, container: ContainerRecord, actions: readonly string[], timeNs: bigint, attributes: Readonly<Record<string, string>> = {}): void {
   for (const action of actions) {
-    const event: NewEvent = { timeNs, type: "container", action, actorId: container.id, attributes: { ...container.labels, image: container.imageReference, name: container.name, ...attributes } };
+    const attribute = ATTRIBUTE_OF[action] ?? "";
+    const value = attributes[attribute];
+    const event: NewEvent = { timeNs, type: "container", action, actorId: container.id, attributes: { ...container.labels, image: container.imageReference, name: container.name, ...(value === undefined ? {} : { [attribute]: value }) } };
     store.events.append(event);
   }
 }

@@ -18,6 +18,9 @@ const PROCESS_SEAMS = [
   /^src\/registry\/credential-helper\.ts$/, // docker-credential-NAME speaks over its stdin and stdout
 ];
 
+/** The files that may use what only Bun has, where it is there. */
+const BUN_SEAMS = [...PROCESS_SEAMS, /^src\/base\/quick-hash\.ts$/];
+
 function listFiles(folder: string): string[] {
   const path = join(REPOSITORY, folder);
   if (!existsSync(path)) return [];
@@ -118,7 +121,7 @@ describe("the library", () => {
 
   test("is written to node: APIs: nothing of Bun's but in the seam", () => {
     const wrong = library.filter((path) => {
-      if (PROCESS_SEAMS.some((seam) => seam.test(path))) return false;
+      if (BUN_SEAMS.some((seam) => seam.test(path))) return false;
       const text = read(path);
       return importsOf(text).some((name) => name === "bun" || name.startsWith("bun:")) || /\bBun\.[a-z]/.test(text.replace(/\/\*[^]*?\*\/|\/\/.*/g, ""));
     });

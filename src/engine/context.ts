@@ -3,8 +3,8 @@ import { SampanError, errnoOf } from "../base/errors.ts";
 import type { ContainerId } from "../base/ids.ts";
 import { hostArch } from "../linux/arch.ts";
 import type { CgroupHost } from "../runtime/cgroups/index.ts";
-import type { Template } from "../plan/template.ts";
 import type { HostFacts } from "../runtime/index.ts";
+import type { PlanStore } from "../runtime/kept-plans.ts";
 import type { StateStore } from "../storage/state/index.ts";
 import { openState } from "../storage/state/index.ts";
 import { readCgroupHost } from "../runtime/cgroups/index.ts";
@@ -33,8 +33,7 @@ export class EngineContext implements Disposable {
   #hasIpv6: boolean | undefined;
   #bootId: string | undefined;
   #keel: string | undefined;
-  /** Of a program that stays: plans that were encoded before (containers/kept-plans.ts). */
-  readonly plans = new Map<string, Template>();
+  #plans: PlanStore | undefined;
 
   constructor(options: EngineOptions) {
     this.options = options;
@@ -53,6 +52,12 @@ export class EngineContext implements Disposable {
   /** The executor. */
   get keel(): string {
     return (this.#keel ??= findKeel(this.paths.root));
+  }
+
+  /** Plans that were encoded before. */
+  get plans(): PlanStore {
+    const build = globalThis.sampanEmbedded?.build;
+    return (this.#plans ??= build === undefined ? new Map() : { directory: `${this.paths.cache}/plans`, identity: `${build} ${this.bootId}` });
   }
 
   get cgroups(): CgroupHost {

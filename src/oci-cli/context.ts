@@ -5,7 +5,8 @@ import { LAST_CAPABILITY } from "../linux/capabilities.ts";
 import type { CgroupHost, CgroupPaths } from "../runtime/cgroups/index.ts";
 import { readCgroupHost } from "../runtime/cgroups/index.ts";
 import type { HostFacts } from "../runtime/index.ts";
-import { findKeel } from "./keel.ts";
+import type { PlanStore } from "../runtime/kept-plans.ts";
+import { findKeel, ownExecutable } from "./keel.ts";
 import type { Log } from "./log.ts";
 
 export const DEFAULT_ROOT = "/run/sampan-oci";
@@ -30,6 +31,12 @@ export class Context {
   get keel(): string {
     this.makeRoot();
     return findKeel(this.root);
+  }
+
+  /** Plans that were encoded before; a program run from sources keeps none. */
+  get plans(): PlanStore {
+    const build = ownExecutable()?.build;
+    return build === undefined ? new Map() : { directory: `${this.root}/.plans`, identity: `${build} ${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}` };
   }
 
   get cgroups(): CgroupHost {

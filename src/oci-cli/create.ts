@@ -7,7 +7,7 @@ import type { Plan, Report, Running } from "../plan/index.ts";
 import { planFailure, startPlan } from "../plan/index.ts";
 import type { CgroupPaths } from "../runtime/cgroups/index.ts";
 import { readText } from "../runtime/cgroups/index.ts";
-import { compileCreate } from "../runtime/oci-create.ts";
+import { describeOciLaunch, keptPlan } from "../runtime/kept-plans.ts";
 import type { OciLaunch } from "../runtime/oci-launch.ts";
 import { isAlive, readIfThere } from "../runtime/processes.ts";
 
@@ -39,7 +39,6 @@ export interface CreateOptions {
 
 export interface Created {
   readonly running: Running;
-  readonly plan: Plan;
   readonly files: ContainerFiles;
   readonly config: RuntimeConfig;
   readonly state: StoredState;
@@ -151,16 +150,18 @@ export async function createContainer(context: Context, id: string, options: Cre
       ...(terminal && options.end === "exited" && options.consoleSocket === undefined ? { monitor: terminalMonitor(), plainNewlines: !isatty(1) } : {}),
       ...(idMappedMounts ? { idMappings: await idMappedMounts(context, config, files, inherit, opened) } : {}),
     };
-    const plan = compileCreate(launch);
+    // Loaded where there is something to compile.
+    const compiled = async (): Promise<Plan> => (await import("../runtime/oci-create.ts")).compileCreate(launch);
+    const plan = await keptPlan(context.plans, describeOciLaunch(launch), compiled);
     if (seccomp) context.log.write("debug", `seccomp filter flags: ${seccomp.flags}`);
-    context.log.write("debug", `container "${id}": cgroup ${cgroup ? place.path : "none"}, ${plan.outer.calls.length} calls outside, ${plan.inner.calls.length} inside`);
+    context.log.write("debug", `container "${id}": cgroup ${cgroup ? place.path : "none"}, ${plan.count} calls`);
     const release = place.unit ? await (await import("./systemd/index.ts")).startScope(context, place.unit, { id, config, resources, directory: files.directory }) : undefined;
     const running = await startPlan(plan, { keel: context.keel, directory: files.directory, stdio: [0, 1, 2], inherit });
     if (losesTime(config) && !(await writeWhenKnown(() => running.born()?.child, (pid) => { recordBirth(files, pid); }, running.finished))) recordBirth(files, (await running.finished).report.childPid);
     if (release && cgroup) void releaseWhenInside(release, files, cgroup.paths, running.finished);
     const settle = async (): Promise<{ code: number; report: Report }> => {
       const done = await running.finished;
-      const failure = planFailure(plan, done.report);
+      const failure = done.report.failure === undefined ? undefined : planFailure(await compiled(), done.report);
       const output = failure && hookOutput !== undefined ? readHookOutput(hookOutput) : "";
       for (const fd of opened.splice(0)) closeSync(fd);
       if (!failure) return done;
@@ -176,7 +177,7 @@ export async function createContainer(context: Context, id: string, options: Cre
         throw error;
       }
     };
-    return { running, plan, files, config, state, monitored: launch.monitor !== undefined, settle, tellPid };
+    return { running, files, config, state, monitored: launch.monitor !== undefined, settle, tellPid };
   } catch (error) {
     for (const fd of opened) closeSync(fd);
     removeFiles(files);

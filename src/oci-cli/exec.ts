@@ -7,7 +7,8 @@ import type { Process, RuntimeConfig } from "../oci/index.ts";
 import { parseProcessConfig, parseRuntimeConfig, throwProblems } from "../oci/parse-runtime-config.ts";
 import type { Plan, Running } from "../plan/index.ts";
 import { startPlan } from "../plan/index.ts";
-import { compileOciExec } from "../runtime/oci-exec.ts";
+import { describeOciExec, keptPlan } from "../runtime/kept-plans.ts";
+import type { OciExecLaunch } from "../runtime/oci-exec.ts";
 import { openProcess } from "../runtime/processes.ts";
 import { checkProcess } from "../runtime/validate.ts";
 import { completeProcess } from "./bundle.ts";
@@ -64,7 +65,8 @@ export function requestedProcess(flags: Flags, args: readonly string[], config: 
 }
 
 export interface Exec {
-  readonly plan: Plan;
+  /** Compiled for who wants to know what failed. */
+  readonly plan: () => Promise<Plan>;
   readonly running: Running;
 }
 
@@ -98,7 +100,7 @@ export async function execInContainer(context: Context, id: string, flags: Flags
     const namespaces = new Map((config.linux?.namespaces ?? []).map(({ type, path }) => [type, path]));
     const listens = (config.linux?.seccomp?.syscalls ?? []).some(({ action }) => action === "SCMP_ACT_NOTIFY");
     const { state } = container;
-    const plan = compileOciExec({
+    const launch: OciExecLaunch = {
       name: id, process, linux: config.linux, target: 3 + preserve, detach, keepBelow: 3 + preserve,
       namespaces: new Set([...namespaces.keys()].map((type) => (type === "network" ? "net" : type === "mount" ? "mnt" : type))),
       userNamespace: namespaces.has("user"), timeNamespace: namespaces.has("time"),
@@ -111,9 +113,11 @@ export async function execInContainer(context: Context, id: string, flags: Flags
       ownStreams: ownStreams(), idleStreams: idleStreams(),
       ...(consoleSocket === undefined ? {} : { consoleSocket: resolve(consoleSocket) }),
       ...(process.terminal && !detach && consoleSocket === undefined ? { monitor: terminalMonitor(), plainNewlines: !isatty(1) } : {}),
-    });
-    context.log.write("debug", `exec in container "${id}": ${plan.outer.calls.length} calls outside, ${plan.inner.calls.length} inside`);
-    return { plan, running: await startPlan(plan, { keel: context.keel, directory: container.files.directory, stdio: [0, 1, 2], inherit }) };
+    };
+    const compiled = async (): Promise<Plan> => (await import("../runtime/oci-exec.ts")).compileOciExec(launch);
+    const plan = await keptPlan(context.plans, describeOciExec(launch), compiled);
+    context.log.write("debug", `exec in container "${id}": ${plan.count} calls`);
+    return { plan: compiled, running: await startPlan(plan, { keel: context.keel, directory: container.files.directory, stdio: [0, 1, 2], inherit }) };
   } finally {
     closeSync(target);
   }

@@ -7,6 +7,7 @@ import { SampanError } from "../base/errors.ts";
 interface Embedded {
   readonly path: string;
   readonly version: string;
+  readonly build: string;
 }
 
 /** Where the executor is kept if the runtime's own directory does not allow execution: /run is mounted noexec on some hosts. */
@@ -27,10 +28,14 @@ function isNoexec(directory: string): boolean {
   return noexec;
 }
 
+/** Undefined when run from sources. The global is declared by the engine, which this program does not load. */
+export function ownExecutable(): Embedded | undefined {
+  return (globalThis as { sampanEmbedded?: Embedded }).sampanEmbedded;
+}
+
 /** The executor's path: written once per build by the executable that carries it, or the file that the build made. */
 export function findKeel(root: string): string {
-  // The global is declared by the engine, which this program does not load.
-  const embedded = (globalThis as { sampanEmbedded?: Embedded }).sampanEmbedded;
+  const embedded = ownExecutable();
   if (embedded) {
     const name = `.keel-${embedded.version}`;
     for (const directory of [root, FALLBACK]) if (existsSync(`${directory}/${name}`)) return `${directory}/${name}`;

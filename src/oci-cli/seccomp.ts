@@ -1,5 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { errnoOf } from "../base/errors.ts";
+import { quickHash } from "../base/quick-hash.ts";
 import { hostArch } from "../linux/arch.ts";
 import type { Seccomp } from "../oci/index.ts";
 import type { Context } from "./context.ts";
@@ -12,14 +13,13 @@ export interface Filter {
 /** Raised with every change of what the compiler makes of a profile. */
 const CACHE_VERSION = 1;
 
-/** FNV-1a, 32 bits, twice: a name for a file whose content says what it was made from. */
-function nameOf(text: string): string {
-  let [a, b] = [0x811c9dc5, 0x01000193];
-  for (let i = 0; i < text.length; i++) {
-    a = Math.imul(a ^ text.charCodeAt(i), 0x01000193);
-    b = Math.imul(b ^ text.charCodeAt(i), 0x5bd1e995) ^ (b >>> 15);
+/** Without a look at each value, unless there is one that JSON refuses. */
+function textOf(profile: Seccomp): string {
+  try {
+    return JSON.stringify(profile);
+  } catch {
+    return JSON.stringify(profile, (_key, value: unknown) => (typeof value === "bigint" ? `${value}n` : value));
   }
-  return (a >>> 0).toString(16).padStart(8, "0") + (b >>> 0).toString(16).padStart(8, "0");
 }
 
 /**
@@ -28,8 +28,8 @@ function nameOf(text: string): string {
  */
 export async function filterOf(context: Context, profile: Seccomp | undefined): Promise<Filter | undefined> {
   if (!profile) return undefined;
-  const key = `${CACHE_VERSION} ${hostArch()} ${JSON.stringify(profile, (_key, value: unknown) => (typeof value === "bigint" ? `${value}n` : value))}`;
-  const file = `${context.root}/.seccomp-${nameOf(key)}`;
+  const key = `${CACHE_VERSION} ${hostArch()} ${textOf(profile)}`;
+  const file = `${context.root}/.seccomp-${quickHash(key).toString(16)}`;
   const keyBytes = Buffer.from(key);
   try {
     const kept = readFileSync(file);

@@ -3,7 +3,8 @@ import { SampanError } from "../../base/errors.ts";
 import { createId } from "../../base/ids.ts";
 import type { Plan, Report } from "../../plan/index.ts";
 import { planFailure, startPlan } from "../../plan/index.ts";
-import { compileExec } from "../../runtime/exec.ts";
+import type { ExecLaunch } from "../../runtime/exec.ts";
+import { describeExec, keptPlan } from "../../runtime/kept-plans.ts";
 import type { CgroupJoin } from "../../runtime/cgroups/index.ts";
 import { joinBeside, readText } from "../../runtime/cgroups/index.ts";
 import type { MonitorPlan } from "../../runtime/index.ts";
@@ -42,11 +43,11 @@ export async function execInContainer(context: EngineContext, name: string, requ
     const id = createId();
     const monitor = monitored ? await monitorPlan(context, record, id, request, { ...options, streams }) : undefined;
     const seccomp = await context.seccomp(securityOptions(stored.request).seccomp, capabilitiesOf(stored.request));
-    const plan = compileExec({
+    const launch: ExecLaunch = {
       name: record.name, process: process_, target: 3, userNamespace: false, cgroup: joinOf(context, record, directory),
       idleStreams, host: { lastCapability: context.hostFacts([]).lastCapability }, ...(seccomp ? { seccomp } : {}), ...(monitor ? { monitor } : {}),
-    });
-    return await runExec(context, record, { id, request, plan, monitored }, { ...options, streams }, directory);
+    };
+    return await runExec(context, record, { id, request, launch, monitored }, { ...options, streams }, directory);
   } finally {
     closeSync(directory);
   }
@@ -55,11 +56,11 @@ export async function execInContainer(context: EngineContext, name: string, requ
 interface PreparedExec {
   readonly id: string;
   readonly request: ExecRequest;
-  readonly plan: Plan;
+  readonly launch: ExecLaunch;
   readonly monitored: boolean;
 }
 
-async function runExec(context: EngineContext, record: ContainerRecord, { id, request, plan, monitored }: PreparedExec, options: ExecOptions, directory: number): Promise<SessionResult> {
+async function runExec(context: EngineContext, record: ContainerRecord, { id, request, launch, monitored }: PreparedExec, options: ExecOptions, directory: number): Promise<SessionResult> {
   const { execs } = context.store;
   const { streams, signal } = options;
   throwIfCancelled(signal);
@@ -74,6 +75,9 @@ async function runExec(context: EngineContext, record: ContainerRecord, { id, re
   };
   // What a monitor's finisher looks for has to be there before it can end.
   if (monitored) recordStart();
+  // Loaded where there is something to compile.
+  const compiled = async (): Promise<Plan> => (await import("../../runtime/exec.ts")).compileExec(launch);
+  const plan = await keptPlan(context.plans, describeExec(launch, [record.id, id]), compiled);
   const running = await startPlan(plan, {
     keel: context.keel, directory: containerPaths(context.paths, record.id).run, inherit: [directory],
     stdio: stdioOf(streams),
@@ -86,7 +90,7 @@ async function runExec(context: EngineContext, record: ContainerRecord, { id, re
   const { code, report } = await running.finished;
   stop?.();
   keep();
-  const failure = execFailure(record, plan, report);
+  const failure = report.failure === undefined ? undefined : execFailure(record, await compiled(), report);
   const lives = !failure && (request.detach || report.state === "detached");
   if (lives) {
     const [child, monitor] = [processAt(report.childPid), processAt(report.monitorPid)];

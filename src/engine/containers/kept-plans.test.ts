@@ -3,13 +3,14 @@ import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { encodedPlan } from "../../plan/index.ts";
+import type { Plan } from "../../plan/index.ts";
 import { fillTemplate, templateOf } from "../../plan/template.ts";
 import type { Launch } from "../../runtime/index.ts";
 import { compile } from "../../runtime/index.ts";
+import { describeLaunch, keptPlan } from "../../runtime/kept-plans.ts";
 import { emptyRunRequest } from "../request.ts";
 import type { RunRequest } from "../request.ts";
 import { RehearsalContext, rehearseLaunch } from "./explain.ts";
-import { describeLaunch, keptPlan } from "./kept-plans.ts";
 
 const OPTIONS = { root: "/var/lib/sampan", state: "/run/sampan", command: ["/usr/bin/sampan"] };
 const none = { remove: true, networks: [{ network: "none", aliases: [] }] };
@@ -84,21 +85,18 @@ test("a place that must be there once and is not makes no template", () => {
 
 test("kept on the disk by an executable: found again, and compiled anew where the file is damaged or of another build", async () => {
   const directory = mkdtempSync(join(tmpdir(), "sampan-kept-"));
-  const embedded = globalThis.sampanEmbedded;
   try {
     using context = new RehearsalContext(OPTIONS);
-    context.paths = { ...context.paths, cache: directory };
     const { launch, stored } = await rehearseLaunch(context, { ...emptyRunRequest("host", ["true"]), ...none });
     let compilations = 0;
-    const compiled = (): ReturnType<Parameters<typeof keptPlan>[3]> => {
+    const compiled = (): Promise<Plan> => {
       compilations++;
       return Promise.resolve(compile(launch));
     };
     const wanted = encodedPlan(compile(launch));
     const ask = async (build: string): Promise<number> => {
-      globalThis.sampanEmbedded = { path: "", version: "", build };
       const before = compilations;
-      const { bytes, count } = await keptPlan(context, stored.id, launch, compiled);
+      const { bytes, count } = await keptPlan({ directory: join(directory, "plans"), identity: build }, describeLaunch(launch, stored.id), compiled);
       expect(bytes.equals(wanted.bytes) && count === wanted.count).toBe(true);
       return compilations - before;
     };
@@ -112,13 +110,11 @@ test("kept on the disk by an executable: found again, and compiled anew where th
     for (const file of files) writeFileSync(file, "");
     expect(await ask("two")).toBe(1);
     expect(await ask("two")).toBe(0);
-    globalThis.sampanEmbedded = undefined;
-    const library = async (): Promise<boolean> => (await keptPlan(context, stored.id, launch, compiled)).bytes.equals(wanted.bytes);
+    const library = async (): Promise<boolean> => (await keptPlan(context.plans, describeLaunch(launch, stored.id), compiled)).bytes.equals(wanted.bytes);
     const before = compilations;
     expect([await library(), await library()]).toEqual([true, true]);
     expect(compilations - before).toBe(1);
   } finally {
-    globalThis.sampanEmbedded = embedded;
     rmSync(directory, { recursive: true });
   }
 });

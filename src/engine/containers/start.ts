@@ -5,6 +5,7 @@ import { planFailure, startPlan } from "../../plan/index.ts";
 import { compileCgroup, moveOutHint, readText } from "../../runtime/cgroups/index.ts";
 import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
 import type { Launch, MonitorPlan } from "../../runtime/index.ts";
+import { describeLaunch, keptPlan } from "../../runtime/kept-plans.ts";
 import type { EngineContext } from "../context.ts";
 import type { ContainerPaths } from "../paths.ts";
 import { containerPaths } from "../paths.ts";
@@ -16,7 +17,6 @@ import { capabilitiesOf, securityOptions } from "../spec/security.ts";
 import { runtimeConfig } from "../spec/runtime-config.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import type { Streams } from "../api.ts";
-import { keptPlan } from "./kept-plans.ts";
 import { FINISHER_ENVIRONMENT, finisher } from "./finisher.ts";
 import { attachedTo, connectStreams, stdioOf } from "./streams.ts";
 
@@ -200,7 +200,7 @@ export async function startContainer(context: EngineContext, stored: StoredConfi
   for (const { source, createSource } of stored.request.mounts) if (createSource === true && !existsSync(source)) makeBindSource(source, stored.name);
   const launched = await compileStart(context, stored, cgroup, options, true);
   if (options.alter !== undefined) options.alter(await launched.plan());
-  const plan = options.alter === undefined && !options.trace ? await keptPlan(context, stored.id, launched.launch, launched.plan) : await launched.plan();
+  const plan = options.alter === undefined && !options.trace ? await keptPlan(context.plans, describeLaunch(launched.launch, stored.id), launched.plan) : await launched.plan();
   await launched.ready;
   const running = await startPlan(plan, {
     keel: context.keel,

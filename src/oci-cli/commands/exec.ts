@@ -40,7 +40,7 @@ async function runProcess(context: Context, id: string, flags: Flags, args: read
   told.catch(() => { running.kill(9); }); // a caller that cannot know the process does not get it; thrown below
   const { code, report } = await running.finished;
   release?.();
-  const failure = planFailure(plan, report);
+  const failure = report.failure === undefined ? undefined : planFailure(await plan(), report);
   if (failure) throw failure;
   try {
     if (!(await told) && pidFile !== undefined) writePidFile(pidFile, report.childPid);

@@ -42,8 +42,8 @@ export interface Created {
   readonly files: ContainerFiles;
   readonly config: RuntimeConfig;
   readonly state: StoredState;
-  /** keel stays and pumps a terminal; poststart hooks are then the caller's to run. */
-  readonly monitored: boolean;
+  /** keel does not run the poststart hooks, since it stays to pump a terminal or has no rights left: they are the caller's to run. */
+  readonly ownPoststart: boolean;
   /** Waits for keel; throws what failed, after nothing is left of the container. */
   readonly settle: () => Promise<{ code: number; report: Report }>;
   /** Writes the pid file that was asked for; where that fails, nothing is left of the container either. */
@@ -137,7 +137,7 @@ export async function createContainer(context: Context, id: string, options: Cre
       name: id, root: { kind: "directory", path: bundle.rootfs }, mountPoint: mountPointFor(files, config, bundle.rootfs), fileMounts: bundle.fileMounts,
       ...(bundle.landings.size > 0 ? { landings: bundle.landings } : {}), ...(bundle.lateBinds.size > 0 ? { lateBinds: bundle.lateBinds } : {}),
       ...(cgroup ? { cgroup } : {}), ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
-      ...(devices ? { networkDevices: devices } : {}), ...(copyUps ? { copyUps } : {}),
+      ...(keepsHooks(config) ? { hooksElsewhere: { built: files.built, hooked: files.hooked } } : {}), ...(devices ? { networkDevices: devices } : {}), ...(copyUps ? { copyUps } : {}),
       init: false, trace: false, ...(losesTime(config) ? {} : { birth: { pidFile: files.pid } }), ...(options.noPivot ? { noPivot: true, fullMounts: fullMounts(bundle.rootfs) } : {}),
       end: options.end, ...(options.end === "created" ? { gate: { gate: files.gate, told: files.told } } : {}),
       ...(options.consoleSocket === undefined ? {} : { consoleSocket: resolve(options.consoleSocket) }),
@@ -156,14 +156,21 @@ export async function createContainer(context: Context, id: string, options: Cre
     if (seccomp) context.log.write("debug", `seccomp filter flags: ${seccomp.flags}`);
     context.log.write("debug", `container "${id}": cgroup ${cgroup ? place.path : "none"}, ${plan.count} calls`);
     const release = place.unit ? await (await import("./systemd/index.ts")).startScope(context, place.unit, { id, config, resources, directory: files.directory }) : undefined;
+    const hostHooks = launch.hooksElsewhere ? await import("./host-hooks.ts") : undefined;
     const running = await startPlan(plan, { keel: context.keel, directory: files.directory, stdio: [0, 1, 2], inherit });
     if (losesTime(config) && !(await writeWhenKnown(() => running.born()?.child, (pid) => { recordBirth(files, pid); }, running.finished))) recordBirth(files, (await running.finished).report.childPid);
     if (release && cgroup) void releaseWhenInside(release, files, cgroup.paths, running.finished);
+    const hostHooked = hostHooks?.runHostHooks(context, { state, files, config }, running);
     const settle = async (): Promise<{ code: number; report: Report }> => {
       const done = await running.finished;
       const failure = done.report.failure === undefined ? undefined : planFailure(await compiled(), done.report);
       const output = failure && hookOutput !== undefined ? readHookOutput(hookOutput) : "";
       for (const fd of opened.splice(0)) closeSync(fd);
+      const hookFailure = await hostHooked;
+      if (hookFailure) {
+        await abandon(context, state, files, config, true);
+        throw hookFailure;
+      }
       if (!failure) return done;
       await abandon(context, state, files, config, failure.call?.op === "spawn");
       const { explain } = await import("./failure.ts");
@@ -177,7 +184,7 @@ export async function createContainer(context: Context, id: string, options: Cre
         throw error;
       }
     };
-    return { running, files, config, state, monitored: launch.monitor !== undefined, settle, tellPid };
+    return { running, files, config, state, ownPoststart: launch.monitor !== undefined || launch.hooksElsewhere !== undefined, settle, tellPid };
   } catch (error) {
     for (const fd of opened) closeSync(fd);
     removeFiles(files);
@@ -201,6 +208,12 @@ async function releaseWhenInside(release: () => void, files: ContainerFiles, { d
 function losesTime({ linux }: RuntimeConfig): boolean {
   const joins = (wanted: string): boolean => linux?.namespaces?.some(({ type, path }) => type === wanted && path !== undefined) === true;
   return joins("user") && joins("time");
+}
+
+/** In a joined user namespace keel's outer side has no rights on the host any more, and cannot leave: the runtime's hooks are not for it to run. */
+function keepsHooks({ linux, hooks }: RuntimeConfig): boolean {
+  const joins = linux?.namespaces?.some(({ type, path }) => type === "user" && path !== undefined) === true;
+  return joins && [hooks?.prestart, hooks?.createRuntime, hooks?.poststart].some((list) => (list ?? []).length > 0);
 }
 
 function recordBirth(files: ContainerFiles, pid: number): void {

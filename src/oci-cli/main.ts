@@ -43,6 +43,7 @@ async function dispatch(argv: readonly string[], log: Log): Promise<number> {
     return 0;
   }
   const load = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (name === "checkpoint" || name === "restore") throw new SampanError("unsupported", `Cannot run "${name}": checkpoints (CRIU) are not supported`);
   if (!load) throw new SampanError("invalid", `Cannot run "${name}": there is no such command`, { hint: "sampan-oci --help lists them" });
   const manager = flags.has("systemd-cgroup") ? "systemd" : (flags.value("cgroup-manager") ?? "cgroupfs");
   if (manager !== "cgroupfs" && manager !== "systemd" && manager !== "disabled")

@@ -115,9 +115,11 @@ export function describeLaunch(launch: Launch, id: string): Described | undefine
 
 /** A start for another engine, which has ids of its own in its config. */
 export function describeOciLaunch(launch: OciLaunch): Described | undefined {
-  const { end, plainNewlines, networkDevices, gate, consoleSocket, pidfdSocket, keepBelow, hookOutput, hookEnvironment, state, keyring, ownStreams, idleStreams, label, seccompListener, ...rest } = launch;
+  const { end, plainNewlines, networkDevices, gate, hooksElsewhere, consoleSocket, pidfdSocket, keepBelow, hookOutput, hookEnvironment, state, keyring, ownStreams, idleStreams, label, seccompListener, ...rest } = launch;
   if (networkDevices !== undefined) return undefined;
-  const text = launchText(rest, plainText({ end, plainNewlines, gate, consoleSocket, pidfdSocket, keepBelow, hookOutput, hookEnvironment, state, keyring, ownStreams, idleStreams, label, seccompListener }));
+  const ofLaunch: { [K in keyof typeof rest]: K extends keyof Launch ? unknown : never } = rest; // a new field is to be told below
+  void ofLaunch;
+  const text = launchText(rest, plainText({ end, plainNewlines, gate, hooksElsewhere, consoleSocket, pidfdSocket, keepBelow, hookOutput, hookEnvironment, state, keyring, ownStreams, idleStreams, label, seccompListener }));
   return describe(text, idsIn(text ?? "", launch.name));
 }
 

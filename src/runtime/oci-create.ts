@@ -102,8 +102,13 @@ export function compileCreate(launch: OciLaunch): Plan {
   if (meeting.built && meeting.hooked) {
     inner.stage("runtime hooks");
     sendByte(inner, meeting.built.write, `start ${where}`, "the environment is there, the old root still too");
-    inner.call("close", [meeting.hooked.write], { what: "close a pipe", why: "so that the outside's end is end-of-file" });
-    awaitByte(inner, meeting.hooked.read, `start ${where}`, "until the runtime's hooks have run");
+    const elsewhere = launch.hooksElsewhere !== undefined;
+    const what = `start ${where}`;
+    // A FIFO has no end-of-file while this process itself can write to it.
+    if (elsewhere) inner.call("prctl", [C.PR_SET_PDEATHSIG, C.SIGKILL, 0, 0, 0], { what, why: "not to wait for ever for hooks that nobody runs any more" });
+    else inner.call("close", [meeting.hooked.write], { what: "close a pipe", why: "so that the outside's end is end-of-file" });
+    awaitByte(inner, meeting.hooked.read, what, "until the runtime's hooks have run");
+    if (elsewhere) inner.call("prctl", [C.PR_SET_PDEATHSIG, 0, 0, 0, 0], { what, why: "from here on it belongs to the caller" });
   }
   if ((config.hooks?.createContainer ?? []).length > 0) inner.call("fchdir", [root], { what: `run the createContainer hooks ${where}`, why: "they find the container's files in their working directory" });
   addInnerHooks(context, "createContainer", { ...hooks, status: "creating" });
@@ -176,14 +181,15 @@ function meet(context: Context, launch: OciLaunch, newUser: boolean): Meeting {
   const poststart = (hooks?.poststart ?? []).length > 0;
   const fifo = (path: string): Call => {
     const what = `make the FIFO "${path}" ${where}`;
-    outer.call("mknodat", [C.AT_FDCWD, path, C.S_IFIFO | 0o600, 0], { what, why: "the start command comes through here" });
+    outer.call("mknodat", [C.AT_FDCWD, path, C.S_IFIFO | 0o600, 0], { what, why: "another command comes through here" });
     return outer.call("openat", [C.AT_FDCWD, path, C.O_RDWR | C.O_CLOEXEC, 0], { what, why: "both ends: reading waits, and never sees an end-of-file" });
   };
+  const both = (fd: Call): Pipe => ({ read: fd, write: fd });
   const listener = launch.seccompListener;
   return {
     prepared: newUser || launch.network?.outer || launch.networkDevices ? addPipe(outer, "the inside waits here for what only the outside can do") : undefined,
-    built: runtimeHooks ? addPipe(outer, "the inside has built the environment") : undefined,
-    hooked: runtimeHooks ? addPipe(outer, "the runtime's hooks have run") : undefined,
+    built: launch.hooksElsewhere && runtimeHooks ? both(fifo(launch.hooksElsewhere.built)) : runtimeHooks ? addPipe(outer, "the inside has built the environment") : undefined,
+    hooked: launch.hooksElsewhere && runtimeHooks ? both(fifo(launch.hooksElsewhere.hooked)) : runtimeHooks ? addPipe(outer, "the runtime's hooks have run") : undefined,
     done: launch.end !== "exited" || poststart || launch.monitor ? addPipe(outer, launch.end === "created" ? "closed at the gate" : "closes at execve: the program runs") : undefined,
     gate: launch.gate ? fifo(launch.gate.gate) : undefined,
     told: launch.gate ? fifo(launch.gate.told) : undefined,
@@ -271,7 +277,7 @@ function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made
   if (launch.networkDevices) moveDevices(context, launch.networkDevices, child);
   if (meeting.prepared) sendByte(outer, meeting.prepared.write, `start ${where}`, "mappings and devices are there");
   const hooks = { state: launch.state, where, output: launch.hookOutput, environment: launch.hookEnvironment, pid: child };
-  if (meeting.built && meeting.hooked) {
+  if (meeting.built && meeting.hooked && !launch.hooksElsewhere) {
     awaitByte(outer, meeting.built.read, `start ${where}`, "until the environment is built");
     addHooks(outer, config.hooks, "prestart", { ...hooks, status: "creating" });
     addHooks(outer, config.hooks, "createRuntime", { ...hooks, status: "creating" });
@@ -286,7 +292,7 @@ function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made
     return;
   }
   if (meeting.done) outer.await(meeting.done.read, { what: `start ${where}`, why: launch.end === "created" ? "until the inside waits at the gate" : "until the program runs" });
-  if (launch.end !== "created") addHooks(outer, config.hooks, "poststart", { ...hooks, status: "running" });
+  if (launch.end !== "created" && !launch.hooksElsewhere) addHooks(outer, config.hooks, "poststart", { ...hooks, status: "running" });
   if (launch.end === "exited") outer.wait({ what: `wait for the program ${where}`, why: "keel ends as it does" });
   else outer.exit(0, { what: `finish ${where}`, why: "the container belongs to the caller from here on" });
 }

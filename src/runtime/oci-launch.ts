@@ -14,6 +14,11 @@ export interface OciLaunch extends Launch {
   readonly networkDevices?: readonly NetworkDevicePlan[];
   /** FIFOs for `start`: a byte through the gate lets the first process go on, `told` is at end-of-file once the program runs. */
   readonly gate?: { readonly gate: string; readonly told: string };
+  /**
+   * FIFOs, where the outer side is in a joined user namespace and has no rights left to run the runtime's hooks with: a byte through
+   * `built` says that the environment is there, one through `hooked` lets it go on.
+   */
+  readonly hooksElsewhere?: { readonly built: string; readonly hooked: string };
   /** A listening unix socket that takes the terminal's master. */
   readonly consoleSocket?: string;
   /** A listening unix socket that takes the first process's pidfd. */

@@ -199,3 +199,41 @@ test("run.oci.keep_original_groups leaves the caller's groups, also in an exec",
   expect((await run([...grouped, "exec", "groups", "grep", "Groups", "/proc/self/status"])).stdout).toBe("Groups:\t4 5 \n");
   await oci(["delete", "-f", "groups"]);
 }, 30_000);
+
+test("hooks of the runtime run with its rights though the container joins a user namespace", async () => {
+  type Namespaces = { type: string; path?: string }[];
+  const owner = await bundle("landlord", ["/bin/sleep", "60"], (config) => {
+    config.linux["namespaces"] = [...(config.linux["namespaces"] as Namespaces), { type: "user" }]; // runc's default
+    config.linux["uidMappings"] = config.linux["gidMappings"] = [{ containerID: 0, hostID: 0, size: 65_536 }];
+  });
+  expect((await quiet(["run", "-d", "-b", owner, "landlord"])).exitCode).toBe(0);
+  const { pid } = JSON.parse((await oci(["state", "landlord"])).stdout) as { pid: number };
+  const own = readlinkSync("/proc/self/ns/user");
+  const theirs = readlinkSync(`/proc/${pid}/ns/user`);
+  const log = join(temp.path, "tenant.log");
+  const tenant = (name: string, last: string): Promise<string> => bundle(name, ["/bin/readlink", "/proc/self/ns/user"], (config) => {
+    config.linux["namespaces"] = [...(config.linux["namespaces"] as Namespaces), { type: "user", path: `/proc/${pid}/ns/user` }];
+    const hook = (kind: string): object => ({ path: "/bin/sh", args: ["sh", "-c", `echo ${kind} $(readlink /proc/self/ns/user) $(grep -o '"status":"[a-z]*"' | cut -d: -f2) >> ${log}`] });
+    config["hooks"] = { prestart: [hook("prestart")], createRuntime: [hook("createRuntime"), { path: "/bin/sh", args: ["sh", "-c", last] }], poststart: [hook("poststart")], poststop: [hook("poststop")] };
+  });
+  const seen = (): string[][] => {
+    const lines = readFileSync(log, "utf8").trim().split("\n").map((line) => line.split(" "));
+    writeFileSync(log, "");
+    return lines;
+  };
+  const all = [["prestart", own, '"creating"'], ["createRuntime", own, '"creating"'], ["poststart", own, '"running"'], ["poststop", own, '"stopped"']];
+  const good = await tenant("tenant", "exit 0");
+  const attached = await oci(["run", "-b", good, "tenant"]);
+  expect([attached.stdout.trim(), attached.exitCode], attached.stderr).toEqual([theirs, 0]);
+  expect(seen()).toEqual(all);
+  expect((await quiet(["create", "-b", good, "tenant"])).exitCode).toBe(0);
+  expect((await oci(["start", "tenant"])).exitCode).toBe(0);
+  expect((await oci(["delete", "-f", "tenant"])).exitCode).toBe(0);
+  expect(seen()).toEqual(all);
+  const bad = await oci(["run", "-b", await tenant("bad-tenant", "exit 5"), "bad-tenant"]);
+  expect(bad.exitCode).toBe(1);
+  expect(bad.stderr).toContain("error running createRuntime hook #1: exit status 5");
+  expect(seen().map(([kind]) => kind)).toEqual(["prestart", "createRuntime", "poststop"]);
+  expect((await oci(["list", "-q"])).stdout.trim()).toBe("landlord");
+  await oci(["delete", "-f", "landlord"]);
+}, 30_000);

@@ -84,6 +84,7 @@ describe("bad input: exit code 1, one sentence on stderr and in the log, nothing
     await refused(["create", "-b", join(temp.path, "none"), "x"], /no such directory/);
     await refused(["create", "-b", dir], /container-id/);
     await refused(["frobnicate"], /no such command/);
+    await refused(["checkpoint", "x"], /checkpoints \(CRIU\) are not supported/);
     await refused(["create", "--frobnicate", "x"], /is not known/);
     await refused(["state", "nobody"], /does not exist/);
     // Where systemd does not run it says so; where it does, this is no place for a unit.

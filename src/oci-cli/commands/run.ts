@@ -26,14 +26,17 @@ export const command: Command = {
     if (detach) {
       const { report } = await created.settle();
       await created.tellPid(report.childPid);
-      return 0;
+      const failure = created.ownPoststart ? await runPoststart(context, created) : undefined;
+      if (!failure) return 0;
+      await removeContainer(context, created);
+      throw failure;
     }
     const release = forwardSignals(created.running);
     const finished = created.settle();
     // keel writes down the first process's identity at its birth.
     const told = pidFile === undefined ? undefined : writeWhenKnown(() => readInit(created.files)?.pid, created.tellPid, finished);
     told?.catch(() => undefined); // it is thrown below, once the container has gone
-    const failedHook = created.monitored ? poststart(context, created, finished) : Promise.resolve(undefined);
+    const failedHook = created.ownPoststart ? poststart(context, created, finished) : Promise.resolve(undefined);
     const { code } = await finished;
     await told;
     release();
@@ -44,18 +47,26 @@ export const command: Command = {
   },
 };
 
-/** With a terminal keel pumps from the start on, and runs no hooks besides. Gives what failed, by which the container is stopped, too (runtime.md "Lifecycle", 9). */
-async function poststart(context: Context, { running, files, config, state }: Created, finished: Promise<unknown>): Promise<Error | undefined> {
+/** When the program runs; one that is through in no time has run, too. Gives what failed. */
+async function poststart(context: Context, created: Created, finished: Promise<unknown>): Promise<Error | undefined> {
+  const { running, files, config } = created;
   if ((config.hooks?.poststart ?? []).length === 0) return undefined;
+  let failure: Error | undefined;
   const started = (): number | undefined => (running.peek() === "started" ? readInit(files)?.pid : undefined);
+  const seen = await writeWhenKnown(started, async () => { failure = await runPoststart(context, created); }, finished);
+  if (seen) return failure;
+  const succeeded = await finished.then(() => true, () => false);
+  return succeeded ? runPoststart(context, created) : undefined;
+}
+
+/** A hook that fails stops the container, too (runtime.md "Lifecycle", 9). */
+async function runPoststart(context: Context, { files, config, state }: Created): Promise<Error | undefined> {
+  const init = readInit(files);
   try {
-    await writeWhenKnown(started, async () => {
-      const { runHooks } = await import("../destroy.ts");
-      await runHooks(context, { state, files, init: readInit(files) }, config, "poststart", "running");
-    }, finished);
+    const { runHooks } = await import("../destroy.ts");
+    await runHooks(context, { state, files, init }, config, "poststart", "running");
     return undefined;
   } catch (error) {
-    const init = readInit(files);
     if (init && isAlive(init)) process.kill(init.pid, "SIGKILL");
     return error instanceof Error ? error : new Error(String(error));
   }

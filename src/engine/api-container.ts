@@ -180,6 +180,11 @@ export interface HostConfigDetails {
   NanoCpus: number;
   CgroupParent: string;
   BlkioWeight: number;
+  BlkioWeightDevice: { Path: string; Weight: number }[];
+  BlkioDeviceReadBps: { Path: string; Rate: number }[] | null;
+  BlkioDeviceWriteBps: { Path: string; Rate: number }[] | null;
+  BlkioDeviceReadIOps: { Path: string; Rate: number }[] | null;
+  BlkioDeviceWriteIOps: { Path: string; Rate: number }[] | null;
   CpuPeriod: number;
   CpuQuota: number;
   CpusetCpus: string;
@@ -198,11 +203,6 @@ export interface HostConfigDetails {
   Links: null;
   ConsoleSize: number[];
   Isolation: string;
-  BlkioWeightDevice: unknown[];
-  BlkioDeviceReadBps: null;
-  BlkioDeviceWriteBps: null;
-  BlkioDeviceReadIOps: null;
-  BlkioDeviceWriteIOps: null;
   CpuRealtimePeriod: number;
   CpuRealtimeRuntime: number;
   DeviceRequests: null;

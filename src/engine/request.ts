@@ -57,6 +57,14 @@ export interface DeviceRequest {
   permissions: string;
 }
 
+/** A limit, or a weight, for one block device of the host's. */
+export interface DeviceLimit {
+  /** The device's node: "/dev/sda". */
+  path: string;
+  /** Bytes or operations a second; a weight is from 10 to 1000. 0 asks for none. */
+  value: number;
+}
+
 export interface ResourceRequest {
   memoryBytes?: number;
   /** Memory plus swap; -1 is unlimited. */
@@ -75,6 +83,11 @@ export interface ResourceRequest {
   /** -1 is unlimited. */
   pidsLimit?: number;
   blkioWeight?: number;
+  blkioWeightDevices?: DeviceLimit[];
+  deviceReadBps?: DeviceLimit[];
+  deviceWriteBps?: DeviceLimit[];
+  deviceReadIops?: DeviceLimit[];
+  deviceWriteIops?: DeviceLimit[];
   /** As cgroup v1 spells them: "c 1:3 rwm". */
   deviceCgroupRules?: string[];
 }

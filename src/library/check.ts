@@ -55,10 +55,12 @@ const signal: Check = (value) => (value instanceof AbortSignal ? undefined : "an
 const seccomp: Check = (value) => (value === "unconfined" || isObject(value) ? undefined : `a profile as an object, or "unconfined"`);
 const port: Check = (value) => (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 65_535 ? undefined : "a port number"); // a number, as was seen
 
+const deviceLimits = listOf(shape({ path: text, value: whole(0, "bytes, operations or points") }, ["path", "value"]));
 const resources = shape({
   memoryBytes: whole(0, "bytes"), memorySwapBytes: whole(-1, "bytes"), memoryReservationBytes: whole(0, "bytes"), memorySwappiness: whole(0, "per cent"), oomKillDisable: flag,
   oomScoreAdj: whole(-1000, "points"), nanoCpus: whole(0, "billionths of a CPU"), cpuShares: whole(0, "shares"), cpuQuotaUs: whole(-1, "microseconds"), cpuPeriodUs: whole(0, "microseconds"),
-  cpusetCpus: text, cpusetMems: text, pidsLimit: whole(-1, "processes"), blkioWeight: whole(0, "points"), deviceCgroupRules: listOf(text),
+  cpusetCpus: text, cpusetMems: text, pidsLimit: whole(-1, "processes"), blkioWeight: whole(0, "points"), blkioWeightDevices: deviceLimits,
+  deviceReadBps: deviceLimits, deviceWriteBps: deviceLimits, deviceReadIops: deviceLimits, deviceWriteIops: deviceLimits, deviceCgroupRules: listOf(text),
 });
 const restart = shape({ name: oneOf("no", "always", "on-failure", "unless-stopped", "on-unhealthy"), maximumRetryCount: whole(0, "retries") }, ["name", "maximumRetryCount"]);
 

@@ -33,5 +33,5 @@ export type {
   LoadedImage, LogRecord, NetworkDetails, NetworkRequest, ProcessTable, Progress, PruneResult, PulledImage, PushedImage, SearchResult, SystemInfo, TraceResult, UpdateRequest, VolumeDetails,
 } from "../engine/index.ts";
 export type {
-  DeviceRequest, HealthRequest, MountRequest, NetworkAttachment, PortRequest, ResourceRequest, RestartPolicy, RunRequest, UlimitRequest,
+  DeviceLimit, DeviceRequest, HealthRequest, MountRequest, NetworkAttachment, PortRequest, ResourceRequest, RestartPolicy, RunRequest, UlimitRequest,
 } from "../engine/index.ts";

@@ -236,6 +236,22 @@ describe("files", () => {
     expect(await inside(["--device-cgroup-rule", "b 7:* r"], ["sh", "-c", `${open}; /probe open /n 2`])).toBe('{"result":3,"errno":""}\n{"result":-1,"errno":"EPERM"}');
   });
 
+  test("--device-read-bps and its like hold one device's traffic down", async () => {
+    // Any block device of the host's: nothing is read or written.
+    const [name = "", numbers = ""] = readdirSync("/sys/block").map((disk) => [disk, readFileSync(`/sys/block/${disk}/dev`, "utf8").trim()] as const).find(([disk]) => existsSync(`/dev/${disk}`)) ?? [];
+    const device = `/dev/${name}`;
+    const flags = ["--device-read-bps", `${device}:1mb`, "--device-write-bps", `${device}:2mb`, "--device-read-iops", `${device}:30`, "--device-write-iops", `${device}:40`];
+    const text = await inside(flags, ["sh", "-c", "cat /sys/fs/cgroup/io.max /sys/fs/cgroup/blkio/blkio.throttle.*_device 2>/dev/null; true"]);
+    expect([
+      `${numbers} rbps=1048576 wbps=2097152 riops=30 wiops=40`, // cgroup v2
+      [1_048_576, 30, 2_097_152, 40].map((limit) => `${numbers} ${limit}`).join("\n"), // v1, files in alphabetical order
+    ]).toContain(text);
+    const id = await sandbox.ok(["create", ...base().slice(2), ...flags, "true"].filter((word) => word !== "--rm"));
+    expect(JSON.parse(await sandbox.ok(["inspect", "-f", "{{json .HostConfig.BlkioDeviceReadBps}}", id]))).toEqual([{ Path: device, Rate: 1_048_576 }]);
+    await sandbox.ok(["rm", id]);
+    expect((await sandbox.sampan([...base(), "--device-read-bps", "/dev/null:1mb", "true"])).stderr).toBe('sampan: Cannot limit device "/dev/null": not a block device\n');
+  });
+
   test("--rootfs DIR stays as it is, --rootfs DIR:rw does not", async () => {
     const own = await busyboxRootfs(join(sandbox.dir, "own"));
     const before = readdirSync(own);

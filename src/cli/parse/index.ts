@@ -5,6 +5,7 @@
  * alone: the flag parser adds which flag and which value. Docker's words wherever Docker has them.
  * Only `kv-file` reads a file; everything else is pure.
  */
+export * from "./block-io.ts";
 export * from "./bytes.ts";
 export * from "./duration.ts";
 export * from "./timestamp.ts";

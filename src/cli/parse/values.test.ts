@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { isIP } from "node:net";
 import { ipVersion, parseCidr, parseDnsSearch, parseExtraHost, parseMac } from "./address.ts";
+import { parseBytesPerSecond, parseDeviceWeight, parseOperationsPerSecond } from "./block-io.ts";
 import { parseCsvLine } from "./csv.ts";
 import { parseDevice, parseDeviceRule } from "./device.ts";
 import { collectFilters, parseFilter } from "./filter.ts";
@@ -12,6 +13,21 @@ import { parseRestartPolicy } from "./restart.ts";
 import { parseCapability, parseSecurityOption } from "./security.ts";
 import { parseDetachKeys, parseSignal } from "./signal.ts";
 import { parseUlimit } from "./ulimit.ts";
+
+describe("limits of one device", () => {
+  test("a path and a number", () => {
+    expect(parseBytesPerSecond("/dev/sda:1.5mb")).toEqual({ path: "/dev/sda", value: 1_572_864 });
+    expect(parseOperationsPerSecond("/dev/sda:0")).toEqual({ path: "/dev/sda", value: 0 });
+    expect(parseDeviceWeight("/dev/sda:1000")).toEqual({ path: "/dev/sda", value: 1000 });
+  });
+  test.each([
+    [parseBytesPerSecond, "foo", "bad format: foo"],
+    [parseBytesPerSecond, "/sda:1", "bad format for device path: /sda:1"],
+    [parseBytesPerSecond, "/dev/sda:1q", "invalid rate for device: /dev/sda:1q. The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb"],
+    [parseOperationsPerSecond, "/dev/sda:1k", "invalid rate for device: /dev/sda:1k. The correct format is <device-path>:<number>. Number must be a positive integer"],
+    [parseDeviceWeight, "/dev/sda:9", "invalid weight for device: /dev/sda:9"],
+  ] as const)("%p refuses %s", (parse, text, reason) => expect(() => parse(text)).toThrow(reason));
+});
 
 describe("addresses", () => {
   test("ipVersion agrees with Node's own parser", () => {

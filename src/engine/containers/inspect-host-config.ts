@@ -1,7 +1,7 @@
 import { sortedRecord } from "../../base/sorted-record.ts";
 import type { ContainerRecord } from "../../storage/state/index.ts";
 import type { HostConfigDetails } from "../api.ts";
-import type { RunRequest } from "../request.ts";
+import type { DeviceLimit, RunRequest } from "../request.ts";
 import { DEFAULT_SHM_BYTES, maskedPaths, readonlyPaths } from "../spec/defaults.ts";
 import { securityOptions } from "../spec/security.ts";
 import type { StoredConfig } from "../spec/stored.ts";
@@ -50,10 +50,13 @@ function filled(members: Record<string, unknown>): Record<string, unknown> | und
   return Object.values(members).every((value) => value === undefined) ? undefined : members;
 }
 
+function ratesOf(limits: readonly DeviceLimit[] = []): { Path: string; Rate: number }[] | null {
+  return limits.length === 0 ? null : limits.map(({ path, value }) => ({ Path: path, Rate: value }));
+}
+
 /** What Docker's HostConfig has and Sampan has no use for, with Docker's values for "not asked": a template that names one gets an answer. */
 const ABSENT = {
-  Links: null, ConsoleSize: [0, 0], Isolation: "", BlkioWeightDevice: [], BlkioDeviceReadBps: null, BlkioDeviceWriteBps: null,
-  BlkioDeviceReadIOps: null, BlkioDeviceWriteIOps: null, CpuRealtimePeriod: 0, CpuRealtimeRuntime: 0, DeviceRequests: null,
+  Links: null, ConsoleSize: [0, 0], Isolation: "", CpuRealtimePeriod: 0, CpuRealtimeRuntime: 0, DeviceRequests: null,
   KernelMemory: 0, KernelMemoryTCP: 0, CpuCount: 0, CpuPercent: 0, IOMaximumIOps: 0, IOMaximumBandwidth: 0,
 } satisfies Partial<HostConfigDetails>;
 
@@ -98,6 +101,11 @@ export function hostConfigOf(record: ContainerRecord, { request }: StoredConfig)
     NanoCpus: resources.nanoCpus ?? 0,
     CgroupParent: request.cgroupParent ?? "",
     BlkioWeight: resources.blkioWeight ?? 0,
+    BlkioWeightDevice: (resources.blkioWeightDevices ?? []).map(({ path, value }) => ({ Path: path, Weight: value })),
+    BlkioDeviceReadBps: ratesOf(resources.deviceReadBps),
+    BlkioDeviceWriteBps: ratesOf(resources.deviceWriteBps),
+    BlkioDeviceReadIOps: ratesOf(resources.deviceReadIops),
+    BlkioDeviceWriteIOps: ratesOf(resources.deviceWriteIops),
     CpuPeriod: resources.cpuPeriodUs ?? 0,
     CpuQuota: resources.cpuQuotaUs ?? 0,
     CpusetCpus: resources.cpusetCpus ?? "",

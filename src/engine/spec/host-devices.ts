@@ -54,6 +54,14 @@ export function requestedDevices(requests: readonly DeviceRequest[]): WantedDevi
   return result;
 }
 
+/** The numbers of the block device at a path, for a limit of its traffic. */
+export function blockDevice(path: string): { major: number; minor: number } {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) throw new SampanError("invalid", `Cannot limit device "${path}": no such file or directory`, { exitCode: 125 });
+  if (!stat.isBlockDevice()) throw new SampanError("invalid", `Cannot limit device "${path}": not a block device`, { exitCode: 125 });
+  return numbers(stat.rdev);
+}
+
 /** `--privileged`: every device of the host but its terminals, which the container has of its own. */
 export function allHostDevices(): Device[] {
   const found: Device[] = [];

@@ -1,7 +1,8 @@
-import type { DeviceCgroupRule, Resources } from "../../oci/index.ts";
+import type { BlockIoResources, DeviceCgroupRule, Resources, ThrottleDevice } from "../../oci/index.ts";
 import { SampanError } from "../../base/errors.ts";
 import { cpuQuota, defaultDeviceRules } from "../../runtime/cgroups/index.ts";
-import type { ResourceRequest } from "../request.ts";
+import type { DeviceLimit, ResourceRequest } from "../request.ts";
+import { blockDevice } from "./host-devices.ts";
 
 /** "c 1:3 rwm" as cgroup v1 spells it. Throws "invalid" on anything else. */
 export function parseDeviceRule(text: string): DeviceCgroupRule {
@@ -36,6 +37,27 @@ export function ociResources(request: ResourceRequest, privileged: boolean, devi
   };
   if (Object.keys(cpu).length > 0) resources.cpu = cpu;
   if (request.pidsLimit !== undefined && request.pidsLimit !== 0) resources.pids = { limit: request.pidsLimit };
-  if (request.blkioWeight) resources.blockIO = { weight: request.blkioWeight };
+  const blockIO = blockIoOf(request);
+  if (Object.keys(blockIO).length > 0) resources.blockIO = blockIO;
   return resources;
+}
+
+function blockIoOf(request: ResourceRequest): BlockIoResources {
+  const blockIO: BlockIoResources = request.blkioWeight ? { weight: request.blkioWeight } : {};
+  const weights = set(request.blkioWeightDevices).map(({ path, value }) => ({ ...blockDevice(path), weight: value }));
+  if (weights.length > 0) blockIO.weightDevice = weights;
+  const throttle = (key: "throttleReadBpsDevice" | "throttleWriteBpsDevice" | "throttleReadIOPSDevice" | "throttleWriteIOPSDevice", limits: readonly DeviceLimit[] | undefined): void => {
+    const devices = set(limits).map(({ path, value }): ThrottleDevice => ({ ...blockDevice(path), rate: value }));
+    if (devices.length > 0) blockIO[key] = devices;
+  };
+  throttle("throttleReadBpsDevice", request.deviceReadBps);
+  throttle("throttleWriteBpsDevice", request.deviceWriteBps);
+  throttle("throttleReadIOPSDevice", request.deviceReadIops);
+  throttle("throttleWriteIOPSDevice", request.deviceWriteIops);
+  return blockIO;
+}
+
+/** The last limit of a device counts; zero asks for none. */
+function set(limits: readonly DeviceLimit[] = []): DeviceLimit[] {
+  return [...new Map(limits.map((limit) => [limit.path, limit])).values()].filter(({ value }) => value > 0);
 }

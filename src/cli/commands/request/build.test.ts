@@ -52,6 +52,9 @@ describe("run requests", () => {
     ["-it -rootfs=./root -cpus=0.04 -m=100m -cpuset 0-1 -cpushare 512 sh", { image: "", rootfs: { path: join(directory, "root"), writable: false }, command: ["sh"], resources: { memoryBytes: 100 << 20, nanoCpus: 40_000_000, cpusetCpus: "0-1", cpuShares: 512 } }],
     ["--rootfs /srv/root:rw sh", { rootfs: { path: "/srv/root", writable: true } }],
     ["--cpus 2.5 x", { resources: { nanoCpus: 2_500_000_000 } }],
+    ["--device-read-bps /dev/sda:1mb --device-read-bps /dev/sdb:2k --device-write-iops /dev/sda:9 --blkio-weight-device /dev/sda:200 x", { resources: {
+      deviceReadBps: [{ path: "/dev/sda", value: 1 << 20 }, { path: "/dev/sdb", value: 2048 }], deviceWriteIops: [{ path: "/dev/sda", value: 9 }], blkioWeightDevices: [{ path: "/dev/sda", value: 200 }],
+    } }],
     ["--pids-limit -1 x", { resources: { pidsLimit: -1 } }],
     ["-v ./a:/b:ro -v data:/d --tmpfs /t x", { mounts: [{ type: "bind", source: join(directory, "a"), target: "/b", readonly: true, createSource: true }, { type: "volume", source: "data", target: "/d", readonly: false }, { type: "tmpfs", source: "", target: "/t", readonly: false }] }],
     ["-net none x", { networks: [{ network: "none", aliases: [] }] }],

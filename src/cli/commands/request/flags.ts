@@ -1,5 +1,6 @@
 import { type FlagTable, type FlagValues, bool, int, list, many, one, string } from "../../flags/flag.ts";
 import { parseDnsSearch, parseExtraHost, parseIp, parseIpv4, parseIpv6, parseMac } from "../../parse/address.ts";
+import { parseBytesPerSecond, parseDeviceWeight, parseOperationsPerSecond } from "../../parse/block-io.ts";
 import { parseBytes } from "../../parse/bytes.ts";
 import { parseDevice, parseDeviceRule } from "../../parse/device.ts";
 import { parseDuration } from "../../parse/duration.ts";
@@ -13,7 +14,6 @@ import { parseTmpfs } from "../../parse/volume.ts";
 import { resourceFlags } from "./resource-flags.ts";
 import { unsupported } from "./unsupported.ts";
 
-const throttle = "limits per device are not supported; use --blkio-weight";
 const realtime = "real-time scheduling is not supported; use --cpu-shares or --cpus";
 
 /** The flags that `run` and `create` share. */
@@ -52,6 +52,11 @@ export const creationFlags = {
   "volumes-from": list("Mount the volumes of another container: container[:ro]"),
   device: many("list", parseDevice, "Let it use a device of the host: host[:container][:rwm]"),
   "device-cgroup-rule": many("list", parseDeviceRule, "Add a rule to the devices that it may use"),
+  "blkio-weight-device": many("list", parseDeviceWeight, "Its weight where one disk is contended: /dev/sda:200"),
+  "device-read-bps": many("list", parseBytesPerSecond, "Most bytes a second it may read from a device: /dev/sda:1mb"),
+  "device-read-iops": many("list", parseOperationsPerSecond, "Most reads a second from a device: /dev/sda:1000"),
+  "device-write-bps": many("list", parseBytesPerSecond, "Most bytes a second it may write to a device"),
+  "device-write-iops": many("list", parseOperationsPerSecond, "Most writes a second to a device"),
   "read-only": bool("Make its root filesystem read-only"),
   "shm-size": one("bytes", parseBytes, "Size of /dev/shm", { shownDefault: "64m" }),
   privileged: bool("Lift nearly every restriction"),
@@ -100,11 +105,6 @@ export const creationFlags = {
   isolation: unsupported("isolation technologies are Windows' own"),
   "volume-driver": unsupported('the only volume driver is "local"'),
   "storage-opt": unsupported("storage options are not supported"),
-  "blkio-weight-device": unsupported(throttle),
-  "device-read-bps": unsupported(throttle),
-  "device-read-iops": unsupported(throttle),
-  "device-write-bps": unsupported(throttle),
-  "device-write-iops": unsupported(throttle),
   "cpu-rt-period": unsupported(realtime),
   "cpu-rt-runtime": unsupported(realtime),
   "kernel-memory": unsupported("the kernel no longer has this limit; use --memory"),

@@ -25,7 +25,7 @@ export const DEVIATIONS: readonly Deviation[] = [
   {
     about: "logs",
     docker: "`json-file`, one JSON object a line, grows without bound unless `max-size` is set",
-    sampan: "10 MB × 3 files unless `--log-opt` says otherwise; the driver that is called `json-file` writes the text format of Kubernetes' CRI; `none` is the other one",
+    sampan: "10 MB × 3 files unless `--log-opt` says otherwise; the driver that is called `json-file` writes the text format of Kubernetes' CRI; `none` is the other one; `compress`, `mode=non-blocking` and `max-buffer-size` are refused: rotated files are as they were written, and no line is thrown away",
     why: "an unbounded log fills the disk; a line of text costs the monitor less than one of JSON",
   },
   {

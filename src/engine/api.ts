@@ -10,6 +10,7 @@
  */
 import type { ContainerChange, ContainerDetails, ContainerStats, ContainerSummary } from "./api-container.ts";
 import type { HistoryEntry, ImageDetails, ImageRemoval, ImageSummary, SearchResult } from "./api-image.ts";
+import type { LogOptions, LogRecord } from "./api-logs.ts";
 import type { NetworkDetails, VolumeDetails } from "./api-network.ts";
 import type { DiskUsage, EngineEvent, HostCheck, SystemInfo } from "./api-system.ts";
 import type { NetworkAttachment, ResourceRequest, RestartPolicy, RunRequest } from "./request.ts";
@@ -119,22 +120,6 @@ export interface ListOptions extends Cancellable {
   /** Work out the sizes: slower. */
   readonly size?: boolean | undefined;
   readonly filters?: Filters | undefined;
-}
-
-export interface LogOptions extends Cancellable {
-  readonly follow: boolean;
-  /** Only the last n records; all where undefined. */
-  readonly tail?: number | undefined;
-  readonly sinceMs?: number | undefined;
-  readonly untilMs?: number | undefined;
-}
-
-export interface LogRecord {
-  readonly stream: "stdout" | "stderr";
-  /** RFC 3339 with nanoseconds, in UTC. */
-  readonly time: string;
-  /** One line with its newline, or a part of one. */
-  readonly data: Uint8Array;
 }
 
 export interface StopOptions extends Cancellable {

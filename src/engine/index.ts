@@ -19,6 +19,7 @@ import { Door } from "./door.ts";
 import { engineCommand } from "./executor.ts";
 
 export type * from "./api.ts";
+export type * from "./api-logs.ts";
 export type * from "./request.ts";
 export { emptyRunRequest } from "./request.ts";
 

@@ -2,6 +2,7 @@ import { SampanError } from "../base/errors.ts";
 import { parseIp } from "../network/ip.ts";
 import { signalNumber } from "./containers/signal-numbers.ts";
 import type { ResourceRequest, RunRequest } from "./request.ts";
+import { logProblems } from "./spec/log-options.ts";
 
 type Rule = (request: RunRequest) => string | undefined | false;
 
@@ -137,15 +138,5 @@ function networkProblems({ ports, expose, dns, addHosts }: RunRequest): string[]
   for (const text of expose) if (!/^[0-9]{1,5}\/(tcp|udp|sctp)$/.test(text)) problems.push(`invalid range format for --expose: ${text}`);
   for (const text of dns) if (parseIp(text) === undefined) problems.push(`${text} is not an ip address`);
   for (const text of addHosts) if (!/^[^:]+:.+/.test(text)) problems.push(`bad format for add-host: ${JSON.stringify(text)}`);
-  return problems;
-}
-
-function logProblems({ logDriver, logOptions }: RunRequest): string[] {
-  const problems: string[] = [];
-  for (const [key, value] of Object.entries(logOptions)) {
-    const valid = key === "max-size" ? /^[1-9][0-9]*[kmg]?b?$/i.test(value) : key === "max-file" ? /^[1-9][0-9]{0,3}$/.test(value) : undefined;
-    if (valid === undefined) problems.push(`unknown log opt '${key}' for ${logDriver} log driver`);
-    else if (!valid) problems.push(`invalid value ${JSON.stringify(value)} for log opt '${key}'`);
-  }
   return problems;
 }

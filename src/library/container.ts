@@ -49,7 +49,9 @@ export abstract class Container implements AsyncDisposable {
    * ```
    */
   logs(options: LogOptions = {}): AsyncIterable<LogRecord> {
-    return this.engine.containers.logs(this.id, { ...options, follow: options.follow ?? false });
+    const { sinceMs, untilMs, ...rest } = options;
+    const ns = (ms: number | undefined): bigint | undefined => (ms === undefined ? undefined : BigInt(Math.round(ms * 1e3)) * 1000n);
+    return this.engine.containers.logs(this.id, { ...rest, follow: options.follow ?? false, sinceNs: ns(sinceMs), untilNs: ns(untilMs) });
   }
 
   /** What it has added, changed and deleted in its image's files. */

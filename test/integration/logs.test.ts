@@ -37,6 +37,17 @@ test("since and until take times and durations", async () => {
   expect(await logs("--since", middle, "timed")).toBe("late");
   expect(await logs("--until", middle, "timed")).toBe("early");
   expect(await logs("--since", "1h", "timed")).toBe("early\nlate");
+  // To the nanosecond: the time of a line is the line's.
+  const at = first.slice(0, 30);
+  expect([await logs("--until", at, "timed"), await logs("--since", at, "timed")]).toEqual(["early", "early\nlate"]);
+  const [before, after] = [-1n, 1n].map((step) => at.replace(/\d{9}Z/, (digits) => `${String(BigInt(digits.slice(0, 9)) + step).padStart(9, "0")}Z`));
+  expect([await logs("--until", before ?? "", "timed"), await logs("--since", after ?? "", "timed")]).toEqual(["", "late"]);
+});
+
+test("--details shows the labels, variables and tag that --log-opt asked for", async () => {
+  await sandbox.ok(["run", "--name", "details", "--network", "none", "-l", "tier=a b", "-l", "other=1", "-e", "FOO=x=y", "--log-opt", "labels=tier,none", "--log-opt", "env-regex=^F", "--log-opt", "tag={{.Name}}", "--rootfs", rootfs, "echo", "line"]);
+  expect(await logs("--details", "details")).toBe("FOO=x%3Dy,tag=details,tier=a+b line");
+  expect(await logs("--details", "-t", "details")).toMatch(/^\S+Z FOO=x%3Dy,tag=details,tier=a\+b line$/);
 });
 
 test("100 MB at full speed: -f and the files lose and tear nothing, the log stays bounded, and -f ends with the container", async () => {

@@ -193,7 +193,7 @@ describe("output", () => {
     const answers = () => ({ "containers.logs": chunks(record("stdout", "a\n"), record("stderr", "b\n"), record("stdout", "c"), record("stdout", "d\n")) });
     expect(await run("container/logs", ["web"], answers())).toMatchObject({ out: "a\ncd\n", err: "b\n", code: 0 });
     expect(await run("container/logs", ["-t", "web"], answers())).toMatchObject({ out: "T a\nT cd\n", err: "T b\n" });
-    expect((await run("container/logs", ["-n", "3", "--since", "1m", "web"], answers())).calls[0]?.[2]).toMatchObject({ tail: 3, sinceMs: 1_700_000_000_000 - 60_000, follow: false });
+    expect((await run("container/logs", ["-n", "3", "--since", "1m", "web"], answers())).calls[0]?.[2]).toMatchObject({ tail: 3, sinceNs: 1_699_999_940_000_000_000n, follow: false });
     expect(await run("container/logs", ["--since", "never", "web"])).toMatchObject({ code: 1, err: containing('invalid value for "since"') });
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseDuration } from "./duration.ts";
-import { parseTimestamp } from "./timestamp.ts";
+import { parseTimestamp, parseTimestampNs } from "./timestamp.ts";
 
 describe("parseDuration", () => {
   test.each([["1m30s", 90_000], ["1.5h", 5_400_000], ["250ms", 250], ["0", 0], ["-2s", -2000], ["1us", 0.001], ["2µs", 0.002], ["1h2m3s4ms", 3_723_004], [".5s", 500]] as const)("%s", (text, ms) => {
@@ -21,6 +21,10 @@ describe("parseDuration", () => {
 describe("parseTimestamp", () => {
   const now = Date.parse("2024-05-06T07:08:09Z");
   test("durations count back from now", () => expect(parseTimestamp("42m", now)).toBe(now - 42 * 60_000));
+  test("to the nanosecond", () => {
+    expect(parseTimestampNs("1136073600.000000001", now)).toBe(1_136_073_600_000_000_001n);
+    expect(parseTimestampNs("2013-01-02T13:23:37.123456789+02:00", now)).toBe(BigInt(Date.UTC(2013, 0, 2, 11, 23, 37)) * 1_000_000n + 123_456_789n);
+  });
   test("Unix times may have a fraction", () => expect(parseTimestamp("1136073600.5", now)).toBe(1_136_073_600_500));
   test("dates with a zone, and cut off", () => {
     expect(parseTimestamp("2013-01-02T13:23:37Z", now)).toBe(Date.UTC(2013, 0, 2, 13, 23, 37));

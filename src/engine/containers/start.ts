@@ -12,6 +12,7 @@ import { containerPaths } from "../paths.ts";
 import { joined, networkForStart } from "../network/for-start.ts";
 import type { NetworkStart, StartNetwork } from "../network/for-start.ts";
 import { requestedDevices } from "../spec/host-devices.ts";
+import { logSettings } from "../spec/log-options.ts";
 import { ociResources } from "../spec/resources.ts";
 import { capabilitiesOf, securityOptions } from "../spec/security.ts";
 import { runtimeConfig } from "../spec/runtime-config.ts";
@@ -99,22 +100,6 @@ function monitorPlan(context: EngineContext, stored: StoredConfig, paths: Contai
     finalize: finisher(context, stored.id),
     environment: FINISHER_ENVIRONMENT,
   };
-}
-
-/** `--log-driver` and `--log-opt`: on unless it says none, bounded unless it says otherwise. */
-export function logSettings({ request }: StoredConfig): { log: { maxBytes: number; maxFiles: number } | undefined } {
-  if (request.logDriver === "none") return { log: undefined };
-  const size = request.logOptions["max-size"];
-  const files = Number(request.logOptions["max-file"] ?? 3);
-  return { log: { maxBytes: size === undefined ? 10_000_000 : logBytes(size), maxFiles: Number.isInteger(files) && files > 0 ? files : 3 } };
-}
-
-/** "10m", "1g", "-1" for without bound, as Docker's max-size. */
-function logBytes(text: string): number {
-  const match = /^(-?\d+)([kmg]?)b?$/i.exec(text);
-  if (!match) throw new SampanError("invalid", `invalid value for max-size: "${text}"`, { exitCode: 125 });
-  const scale = { "": 1, k: 1000, m: 1_000_000, g: 1_000_000_000 }[(match[2] ?? "").toLowerCase()] ?? 1;
-  return Math.max(0, Number(match[1]) * scale);
 }
 
 /** Another container's namespaces, as files; loaded only where a request names one. */

@@ -2,7 +2,7 @@ import { SampanError } from "../../../base/errors.ts";
 import { defineCommand } from "../../command.ts";
 import { bool, one, parseInteger, refuse, string } from "../../flags/flag.ts";
 import type { Io } from "../../io.ts";
-import { parseTimestamp } from "../../parse/timestamp.ts";
+import { parseTimestampNs } from "../../parse/timestamp.ts";
 
 /** Lines from the end; undefined for all of them. */
 function parseTail(text: string): number | undefined {
@@ -21,7 +21,7 @@ export const command = defineCommand({
     until: string("Only what was written before this time"),
     tail: one("string", parseTail, "Only this many lines from the end", { short: "n", shownDefault: '"all"' }),
     timestamps: bool("Print the time of each line", { short: "t" }),
-    details: bool("Accepted for Docker's sake: there are no further attributes", { hidden: true }),
+    details: bool("Print what --log-opt labels, env and tag asked for before each line"),
   },
   args: { min: 1, max: 1 },
   async run(context, { flags, args }) {
@@ -29,12 +29,13 @@ export const command = defineCommand({
     const since = flags.since === undefined ? undefined : time("since", flags.since, io.nowMs());
     const until = flags.until === undefined ? undefined : time("until", flags.until, io.nowMs());
     const { containers } = await context.engine();
-    const records = containers.logs(args[0] ?? "", { follow: flags.follow, tail: flags.tail, sinceMs: since, untilMs: until, signal: context.signal });
+    const records = containers.logs(args[0] ?? "", { follow: flags.follow, tail: flags.tail, sinceNs: since, untilNs: until, signal: context.signal });
     const output = gather(io);
     try {
       const lineStart = { stdout: true, stderr: true };
-      for await (const { stream, time: written, data } of records) {
+      for await (const { stream, time: written, data, attributes } of records) {
         if (flags.timestamps && lineStart[stream]) output.write(stream, Buffer.from(`${written} `));
+        if (flags.details && lineStart[stream]) output.write(stream, Buffer.from(`${detailsOf(attributes)} `));
         output.write(stream, data);
         lineStart[stream] = data.at(-1) === 0x0a;
       }
@@ -48,6 +49,12 @@ export const command = defineCommand({
     return 0;
   },
 });
+
+/** "KEY=VALUE,…" in alphabetical order, as in a URL: Docker's notation. */
+function detailsOf(attributes: Readonly<Record<string, string>>): string {
+  const escaped = (text: string): string => new URLSearchParams({ "": text }).toString().slice(1);
+  return Object.entries(attributes).toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, value]) => `${escaped(key)}=${escaped(value)}`).join(",");
+}
 
 /** Many records to a write: what is there at once is written at once, in its order. */
 function gather(io: Io): { write(stream: "stdout" | "stderr", data: Uint8Array): void; flush(): void } {
@@ -77,9 +84,9 @@ function gather(io: Io): { write(stream: "stdout" | "stderr", data: Uint8Array):
   };
 }
 
-function time(flag: string, text: string, nowMs: number): number {
+function time(flag: string, text: string, nowMs: number): bigint {
   try {
-    return parseTimestamp(text, nowMs);
+    return parseTimestampNs(text, nowMs);
   } catch (error) {
     if (error instanceof SampanError) return refuse(`invalid value for ${JSON.stringify(flag)}: ${error.message}`);
     throw error;

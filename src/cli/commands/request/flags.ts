@@ -97,7 +97,7 @@ export const creationFlags = {
   "health-start-interval": one("duration", parseDuration, "Time between two health checks in the start period", { shownDefault: "5s" }),
   "no-healthcheck": bool("Do not run the image's health check"),
   "log-driver": string("Where its output is kept: json-file, none", { shownDefault: '"json-file"' }),
-  "log-opt": many("list", parsePair, "Set max-size or max-file of its log"),
+  "log-opt": many("list", parsePair, "Set an option of its log: max-size, max-file, labels, env, tag"),
   // What Docker has and Sampan has not
   gpus: unsupported("GPUs are not supported; pass the device nodes with --device"),
   link: unsupported("links are not supported; connect both containers to one network of your own"),

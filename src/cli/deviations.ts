@@ -143,6 +143,18 @@ export const DEVIATIONS: readonly Deviation[] = [
     why: "as the manual has it: a user of this machine is somebody else in the container",
   },
   {
+    about: "`import` of nothing at all",
+    docker: "an image without a file",
+    sampan: "an error; an empty tar archive is an image without a file",
+    why: "it is what a command before the `|` leaves that has failed",
+  },
+  {
+    about: "a current directory that somebody has deleted",
+    docker: "of no concern to commands that name no relative path",
+    sampan: "every command says so, and does nothing",
+    why: "Bun, which runs Sampan, asks for it before any of Sampan's code",
+  },
+  {
     about: "events",
     docker: "256 are kept in the daemon's memory",
     sampan: "8192 are kept in the database, and outlive every process",

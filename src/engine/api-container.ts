@@ -130,7 +130,7 @@ export interface ContainerConfigDetails {
   Tty: boolean;
   OpenStdin: boolean;
   StdinOnce: boolean;
-  Env: string[];
+  Env: string[] | null;
   Cmd: string[] | null;
   Healthcheck: HealthcheckDetails | undefined;
   Image: string;

@@ -32,6 +32,7 @@ export class EngineContext implements Disposable {
   #kernel: string | undefined;
   #hasIpv6: boolean | undefined;
   #bootId: string | undefined;
+  #lastCapability: number | undefined;
   #keel: string | undefined;
   #plans: PlanStore | undefined;
 
@@ -90,7 +91,7 @@ export class EngineContext implements Disposable {
         .map(({ version, mountpoint, controllers, name }) => ({
           version, name: mountpoint.slice(mountpoint.lastIndexOf("/") + 1), option: name === undefined ? controllers.join(",") : `name=${name}`,
         })),
-      lastCapability: 40,
+      lastCapability: this.#lastCapability ??= lastCapability(),
     };
   }
 
@@ -102,6 +103,11 @@ export class EngineContext implements Disposable {
     this.#store?.close();
     this.#store = undefined;
   }
+}
+
+/** The kernel's highest capability: one that has no name here yet is to be dropped as well. */
+function lastCapability(): number {
+  return Number.parseInt(readFileSync("/proc/sys/kernel/cap_last_cap", "utf8"), 10);
 }
 
 /** A directory that only root enters (0700). Made if missing. */

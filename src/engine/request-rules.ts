@@ -38,9 +38,9 @@ const rules: readonly Rule[] = [
 
 /** What no image could give a meaning to (CVE-2024-40635): whether a name is known is the image's to say. */
 function userProblem(user: string): string | undefined {
-  const [name = "", group, more] = user.split(":");
-  if (name === "" || group === "" || more !== undefined) return `Cannot use user "${user}": it is to be USER or USER:GROUP`;
-  for (const part of [name, group ?? "0"]) {
+  const [name = "", group = "", more] = user.split(":");
+  if (user === ":" || more !== undefined) return `Cannot use user "${user}": it is to be USER or USER:GROUP`;
+  for (const part of [name, group]) {
     if (/^[0-9]+$/.test(part) ? Number(part) >= 2 ** 31 : /^([+-]|0x)/i.test(part)) return `Cannot use user "${user}": "${part}" is neither a name nor a number from 0 to ${2 ** 31 - 1}`;
   }
   return undefined;

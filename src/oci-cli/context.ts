@@ -1,7 +1,6 @@
 import { mkdirSync, readFileSync } from "node:fs";
 import { SampanError, errnoOf } from "../base/errors.ts";
 import { hostArch } from "../linux/arch.ts";
-import { LAST_CAPABILITY } from "../linux/capabilities.ts";
 import type { CgroupHost, CgroupPaths } from "../runtime/cgroups/index.ts";
 import { readCgroupHost } from "../runtime/cgroups/index.ts";
 import type { HostFacts } from "../runtime/index.ts";
@@ -64,6 +63,11 @@ export class Context {
     }
   }
 
+  /** The kernel's highest: one that has no name here yet is to be dropped as well. */
+  get lastCapability(): number {
+    return Number.parseInt(readFileSync("/proc/sys/kernel/cap_last_cap", "utf8"), 10);
+  }
+
   hostFacts(paths: CgroupPaths | undefined, ownCgroupNamespace: boolean): HostFacts {
     return {
       arch: hostArch(),
@@ -77,7 +81,7 @@ export class Context {
           ...(ownCgroupNamespace ? {} : { directory }),
         }];
       }),
-      lastCapability: LAST_CAPABILITY,
+      lastCapability: this.lastCapability,
     };
   }
 }

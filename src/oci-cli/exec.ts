@@ -2,7 +2,7 @@ import { closeSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { isatty } from "node:tty";
 import { SampanError, errnoOf } from "../base/errors.ts";
-import { LAST_CAPABILITY, parseCapability } from "../linux/capabilities.ts";
+import { parseCapability } from "../linux/capabilities.ts";
 import type { Process, RuntimeConfig } from "../oci/index.ts";
 import { parseProcessConfig, parseRuntimeConfig, throwProblems } from "../oci/parse-runtime-config.ts";
 import type { Plan, Running } from "../plan/index.ts";
@@ -106,7 +106,7 @@ export async function execInContainer(context: Context, id: string, flags: Flags
       userNamespace: namespaces.has("user"), timeNamespace: namespaces.has("time"),
       cgroup: state.cgroup ? joinForExec(context, state.cgroup.paths, flags.values("cgroup"), id, target) : { v1TaskFiles: [] },
       ...(pidfdSocket === undefined ? {} : { pidfdSocket: resolve(pidfdSocket) }),
-      host: { lastCapability: LAST_CAPABILITY },
+      host: { lastCapability: context.lastCapability },
       state: { ociVersion: state.ociVersion, id, bundle: state.bundle, ...(state.annotations ? { annotations: state.annotations } : {}) },
       ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
       ...(listens && config.linux?.seccomp?.listenerPath ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } } : {}),

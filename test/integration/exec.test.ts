@@ -34,6 +34,8 @@ test("it has the container's environment, directory, capabilities and filter, un
   expect(await sh("pwd", "-w", "/etc")).toBe("/etc");
   expect(await sh("id -u; id -G; echo $HOME", "-u", "app")).toBe("1000\n1000 10 2000\n/home/app");
   expect(await sh("id -u; id -g", "-u", "7:8")).toBe("7\n8");
+  // Half of it, as Docker reads it: the user's own group, and root with another group.
+  expect([await sh("id -u; id -g", "-u", "app:"), await sh("id -u; id -g", "-u", "7:"), await sh("id -u; id -g", "-u", ":5")]).toEqual(["1000\n1000", "7\n0", "0\n5"]);
   const own = await sh("grep -E '^(Cap|Seccomp:|NoNewPrivs)' /proc/self/status");
   expect(own).toBe(await sh("grep -E '^(Cap|Seccomp:|NoNewPrivs)' /proc/1/status"));
   expect(own).toContain("Seccomp:\t2");

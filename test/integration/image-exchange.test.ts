@@ -203,6 +203,8 @@ test("import: from a URL, through redirects, and what is wrong there; archives o
   expect(diffId).toBe(`sha256:${createHash("sha256").update(readFileSync(tar)).digest("hex")}`);
   await sandbox.ok(["import", `${tar}.bz2`, "near:1"]);
   await sandbox.ok(["import", "-", "piped:1"], { input: readFileSync(`${tar}.xz`) });
+  const nothing = await sandbox.sampan(["import", "-", "empty:1"], { input: "" });
+  expect([nothing.exitCode, nothing.stderr]).toEqual([1, "Importing\nsampan: Cannot import standard input: it is empty\n"]);
   for (const name of ["near:1", "piped:1"]) expect(await sandbox.ok(["image", "inspect", "--format", "{{index .RootFS.Layers 0}}", name])).toBe(diffId);
   writeFileSync(join(dir, "cut.xz"), readFileSync(`${tar}.xz`).subarray(0, -20));
   for (const [source, why] of [[`${server.url}/none`, /answered with status 404/], [`${server.url}/round`, /redirect/], [join(dir, "cut.xz"), /xz data is corrupt or ends too early/]] as const) {

@@ -37,7 +37,7 @@ describe("one sentence that names it", () => {
     [["-u", "4294967296"], "4294967296"],
     [["-u", "-1"], "-1"],
     [["-u", "0x0"], "0x0"],
-    [["-u", "1000:"], "1000:"],
+    [["-u", ":"], '":"'],
     [["-u", "nosuchuser"], "nosuchuser"],
     [["-u", "app:nosuchgroup"], "nosuchgroup"],
     [["--group-add", "nosuchgroup"], "nosuchgroup"],

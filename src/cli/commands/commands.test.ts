@@ -106,6 +106,7 @@ describe("names", () => {
 
   test("flags reach the engine", async () => {
     expect((await run("container/stop", ["-t", "3", "-s", "int", "a"])).calls[0]).toEqual(["containers.stop", "a", { stopSignal: "int", timeoutSeconds: 3, signal: undefined }]);
+    expect((await run("container/kill", ["-s", "", "a"])).calls[0]?.[2]).toMatchObject({ killSignal: "SIGKILL" });
     expect((await run("container/kill", ["-s", "9", "a"])).calls[0]).toEqual(["containers.kill", "a", { killSignal: "9", signal: undefined }]);
     expect((await run("container/rm", ["-fv", "a"])).calls[0]).toEqual(["containers.remove", "a", { force: true, volumes: true, signal: undefined }]);
   });
@@ -195,6 +196,16 @@ describe("output", () => {
     expect(await run("container/logs", ["-t", "web"], answers())).toMatchObject({ out: "T a\nT cd\n", err: "T b\n" });
     expect((await run("container/logs", ["-n", "3", "--since", "1m", "web"], answers())).calls[0]?.[2]).toMatchObject({ tail: 3, sinceNs: 1_699_999_940_000_000_000n, follow: false });
     expect(await run("container/logs", ["--since", "never", "web"])).toMatchObject({ code: 1, err: containing('invalid value for "since"') });
+  });
+
+  test("ps tells of a wrong format although there is nothing to print", async () => {
+    expect(await run("container/ps", ["--format", "{{.Foo}}"], { "containers.list": [] })).toMatchObject({ code: 1, out: "", err: containing(`map has no entry for key "Foo"`) });
+    expect(await run("container/ps", ["--format", "{{.Names}}"], { "containers.list": [] })).toMatchObject({ code: 0, out: "" });
+  });
+
+  test("logs --details shows what the log's options asked for, as in a URL", async () => {
+    const record = { stream: "stdout", time: "T", data: Buffer.from("a\n"), attributes: { tier: "a b", A: "x=y" } };
+    expect(await run("container/logs", ["--details", "-t", "web"], { "containers.logs": chunks(record) })).toMatchObject({ out: "T A=x%3Dy,tier=a+b a\n" });
   });
 
   test("cp knows which side is which", async () => {

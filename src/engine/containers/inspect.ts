@@ -106,7 +106,7 @@ function configOf(stored: StoredConfig): ContainerConfigDetails {
     Tty: request.tty,
     OpenStdin: request.interactive,
     StdinOnce: request.interactive && !request.detach,
-    Env: [...own.values()],
+    Env: own.size === 0 ? null : [...own.values()],
     Cmd: cmd.length === 0 ? null : [...cmd],
     Healthcheck: healthcheckOf(stored),
     Image: image.reference,

@@ -25,7 +25,7 @@ export async function importImage(context: EngineContext, source: CopySource | {
   onProgress?.({ status: "Importing" });
   const name = "url" in source ? source.url : "path" in source ? source.path : "-";
   const tar = "url" in source ? openUrl(source.url, "import", { signal, onProgress }) : openSource(source, "import");
-  const { descriptor, diffId } = await makeLayer(content, layers, keep, tar, [], signal);
+  const { descriptor, diffId } = await makeLayer(content, layers, keep, notEmpty(tar, name === "-" ? "standard input" : `"${name}"`), [], signal);
   const config = appendLayer(empty, diffId, { created: new Date().toISOString(), comment: request.message === "" ? `Imported from ${name}` : request.message });
   const { digestOf } = await import("../../oci/digest.ts");
   const { encodeJson } = await import("../../oci/manifest.ts");
@@ -34,4 +34,14 @@ export async function importImage(context: EngineContext, source: CopySource | {
   await keep.blobs([image.manifest.digest]);
   await registerImage(context, content, { image, tags, action: "import" });
   return { id: image.config.imageId };
+}
+
+/** Not a byte is no archive, but what is left of a command that failed: an empty archive has two blocks of zeros. */
+async function* notEmpty(tar: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  let isEmpty = true;
+  for await (const chunk of tar) {
+    isEmpty &&= chunk.length === 0;
+    yield chunk;
+  }
+  if (isEmpty) throw new SampanError("invalid", `Cannot import ${name}: it is empty`);
 }

@@ -81,7 +81,7 @@ function parseId(text: string, whole: string, kind: "user" | "group" = "user"): 
 }
 
 export interface UserQuestion {
-  /** "", "name", "uid", "name:group", "uid:gid". */
+  /** "", "name", "uid", "name:group", "uid:gid"; either half may be empty. */
   readonly user: string;
   /** --group-add: names or numbers. */
   readonly groupAdd: readonly string[];
@@ -90,15 +90,15 @@ export interface UserQuestion {
 }
 
 /**
- * Docker's rules: a name must be in /etc/passwd, a number need not be; without a group the user's own, and then also those
+ * Docker's rules: root where no user is named (":5"), the user's own group where none is ("1000:"). A name must be in /etc/passwd, a number need not be; without a group the user's own, and then also those
  * groups in /etc/group that list the user. Throws SampanError "invalid" in Docker's words.
  */
 export function resolveUser(question: UserQuestion): ResolvedUser {
   const { user, layers } = question;
   const colon = user.indexOf(":");
   const userPart = colon < 0 ? user : user.slice(0, colon);
-  const groupPart = colon < 0 ? undefined : user.slice(colon + 1);
-  if (colon >= 0 && (userPart === "" || groupPart === "" || groupPart?.includes(":")))
+  const groupPart = colon < 0 || colon === user.length - 1 ? undefined : user.slice(colon + 1);
+  if (user === ":" || groupPart?.includes(":") === true)
     throw new SampanError("invalid", `Cannot use user "${user}": it is to be USER or USER:GROUP`, { exitCode: 125 });
   const wantedUid = userPart === "" ? 0 : parseId(userPart, user);
   const wantedGid = groupPart === undefined ? undefined : parseId(groupPart, user);

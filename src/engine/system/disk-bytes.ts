@@ -32,6 +32,11 @@ export function diskBytes(root: string): number {
   return bytes;
 }
 
+/** As `diskBytes`, of what is in a directory and not of itself: an empty one has none. */
+export function contentBytes(directory: string): number {
+  return Math.max(0, diskBytes(directory) - (statIfThere(directory)?.blocks ?? 0) * BLOCK_BYTES);
+}
+
 function statIfThere(path: string | Buffer): Stats | undefined {
   return lstatSync(path, { throwIfNoEntry: false });
 }

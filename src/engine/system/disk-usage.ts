@@ -4,7 +4,7 @@ import type { ContainerId, EngineContext } from "../context.ts";
 import { containerPaths } from "../paths.ts";
 import { needRoot } from "../privilege.ts";
 import { volumeDetails, volumeDirectory } from "../volumes/layout.ts";
-import { diskBytes } from "./disk-bytes.ts";
+import { contentBytes, diskBytes } from "./disk-bytes.ts";
 
 /** What the store takes of the disk, counted as du(1) counts. `images` are asked for their own part. */
 export async function diskUsage(context: EngineContext, images: Pick<Images, "list"> | undefined, options: Cancellable): Promise<DiskUsage> {
@@ -15,7 +15,7 @@ export async function diskUsage(context: EngineContext, images: Pick<Images, "li
     ...container, sizeRwBytes: diskBytes(containerPaths(paths, container.id as ContainerId).directory), // from the store
   }));
   const volumes = store.volumes.list().map((volume) => ({
-    ...volumeDetails(volume), UsageCount: store.volumes.users(volume.name).length, UsageBytes: diskBytes(`${volumeDirectory(paths, volume.name)}/_data`),
+    ...volumeDetails(volume), UsageCount: store.volumes.users(volume.name).length, UsageBytes: contentBytes(`${volumeDirectory(paths, volume.name)}/_data`),
   }));
   return {
     images: images === undefined ? [] : withShares(context, await images.list({ all: false, signal: options.signal })),

@@ -4,7 +4,7 @@ import type { Cancellable, Filters, PruneOptions, PruneResult, VolumeDetails } f
 import { trueRecords } from "../containers/list.ts";
 import type { EngineContext } from "../context.ts";
 import { needRoot } from "../privilege.ts";
-import { diskBytes } from "../system/disk-bytes.ts";
+import { contentBytes } from "../system/disk-bytes.ts";
 import { appendVolumeEvent } from "./events.ts";
 import { volumeDetails, volumeDirectory } from "./layout.ts";
 import { removeVolume } from "./remove.ts";
@@ -76,7 +76,7 @@ export async function pruneVolumes(context: EngineContext, options: PruneOptions
   for (const volume of context.store.volumes.list({ dangling: true, ...(all ? {} : { anonymous: true }) })) {
     if (!wanted.every((label) => has(volume, label)) || unwanted.some((label) => has(volume, label))) continue;
     refuseIfCancelled(options);
-    const bytes = diskBytes(`${volumeDirectory(context.paths, volume.name)}/_data`);
+    const bytes = contentBytes(`${volumeDirectory(context.paths, volume.name)}/_data`);
     try {
       removeVolume(context, volume.name);
     } catch (error) {

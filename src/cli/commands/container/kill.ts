@@ -9,7 +9,8 @@ export const command = defineCommand({
   args: { min: 1, max: Infinity },
   async run(context, { flags, args }) {
     const { containers } = await context.engine();
-    const killSignal = flags.signal ?? "SIGKILL";
+    // An empty one is none, as Docker's daemon has it.
+    const killSignal = flags.signal === undefined || flags.signal === "" ? "SIGKILL" : flags.signal;
     return forEachName(context, args, (name) => containers.kill(name, { killSignal, signal: context.signal }));
   },
 });

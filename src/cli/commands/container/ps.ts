@@ -3,7 +3,7 @@ import { bool, int } from "../../flags/flag.ts";
 import { formatList } from "../../output/list.ts";
 import { collectFilters } from "../../parse/filter.ts";
 import { filterFlag, formatFlag, noTruncFlag } from "../shared/flags.ts";
-import { containerTable, containerView } from "./view.ts";
+import { containerTable, containerView, noContainer } from "./view.ts";
 
 export const command = defineCommand({
   summary: "List containers",
@@ -26,6 +26,7 @@ export const command = defineCommand({
     const size = flags.size || /\.Size\b/.test(flags.format ?? "");
     const found = await containers.list({ all: flags.all || last !== undefined, last, size, filters: collectFilters(flags.filter), signal: context.signal });
     const view = { ...containerView({ truncate: !flags["no-trunc"], nowMs: context.io.nowMs() }), table: flags.size ? `${containerTable}\t{{.Size}}` : containerTable };
+    if (found.length === 0 && !flags.quiet) formatList(view, [noContainer], flags); // a wrong format is told although there is nothing to print
     // Ids alone win over any format, as in Docker's ps.
     context.io.out(formatList(view, found, flags.quiet ? { quiet: true } : flags));
     return 0;

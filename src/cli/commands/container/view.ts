@@ -31,6 +31,11 @@ export function formatStatus(container: ContainerSummary, nowMs: number): string
   }
 }
 
+/** What stands for a container where there is none to try a format on. */
+export const noContainer: ContainerSummary = {
+  id: "", name: "", image: "", imageId: "", command: [], createdAtMs: 0, status: "created", startedAtMs: 0, finishedAtMs: 0, exitCode: 0, health: "none", ports: [], labels: {}, mounts: [], networks: [],
+};
+
 /** A container as `ps` shows it. */
 export function containerView({ truncate, nowMs }: { readonly truncate: boolean; readonly nowMs: number }): ListView<ContainerSummary> {
   return {

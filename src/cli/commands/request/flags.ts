@@ -43,7 +43,7 @@ export const creationFlags = {
   attach: many("list", parseStream, "Attach to stdin, stdout or stderr alone", { short: "a" }),
   init: bool("Put an init before it that reaps processes"),
   rm: bool("Remove it and its anonymous volumes when it ends"),
-  "stop-signal": one("string", parseSignal, "The signal that asks it to stop"),
+  "stop-signal": one("string", (text) => (text === "" ? undefined : parseSignal(text)), "The signal that asks it to stop"),
   "stop-timeout": int("Seconds to wait for it to stop before it is killed", { min: -1 }),
   // What it may touch
   volume: list("Mount a host path or a volume: [source:]target[:options]", { short: "v" }),

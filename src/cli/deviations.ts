@@ -125,6 +125,12 @@ export const DEVIATIONS: readonly Deviation[] = [
     why: "no process; the price: a program that asks a DNS server by itself, without the C library, sees no names of containers",
   },
   {
+    about: "`network connect` of a container with `--network none`",
+    docker: "refused",
+    sampan: "connects it: from then on it is on that network alone",
+    why: "there is nothing in the way: it has a namespace of its own",
+  },
+  {
     about: "the container's mounts",
     docker: "the overlay is mounted on the host, under `/var/lib/docker`",
     sampan: "nothing is mounted on the host: root filesystem and volumes exist in the container's mount namespace alone",

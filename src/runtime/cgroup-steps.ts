@@ -82,7 +82,22 @@ export function openCgroup(line: Line, join: CgroupPlan["join"], where: string):
     line.call("openat", [C.AT_FDCWD, path, C.O_WRONLY | C.O_CLOEXEC, 0], { what: `join the cgroup "${path}" ${where}`, why: "opened here, written by the process itself" }));
   const directory = join.v2Directory === undefined ? undefined
     : line.call("openat", [C.AT_FDCWD, join.v2Directory, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what: `open the cgroup "${join.v2Directory}" ${where}`, why: "clone3 starts the process in it" });
-  return { tasks, directory };
+  if (directory === undefined || join.v2Leaf === undefined) return { tasks, directory };
+  return { tasks, directory: leafOf(line, directory, join.v2Leaf, where) };
+}
+
+/** The group itself, or where it hands controllers on by now a child of it. */
+function leafOf(line: Line, directory: Call, leaf: string, where: string): Call {
+  const what = `find a cgroup that takes processes ${where}`;
+  const first = new Block(8, "char[]");
+  const control = line.call("openat", [directory, "cgroup.subtree_control", C.O_RDONLY | C.O_CLOEXEC, 0], { what, why: "whether it hands controllers on" });
+  const controllers = line.call("read", [control, first, 1], { what, why: "empty if it does not" });
+  line.call("close", [control], { what, why: "done with it" });
+  line.call("mkdirat", [directory, leaf, 0o755], { what, why: "the container has made groups of its own: one beside them", when: { of: controllers, is: { equal: 1 } }, tolerate: ["EEXIST"] });
+  const made = line.call("openat", [directory, leaf, C.O_PATH | C.O_DIRECTORY | C.O_NOFOLLOW | C.O_CLOEXEC, 0], { what, why: "if it has come to that", tolerate: ["ENOENT"] });
+  const chosen = line.pick(made, directory, { why: "the child, or the group itself" });
+  line.call("close", [directory], { what, why: "the other one", when: { of: made, is: "ok" } });
+  return chosen;
 }
 
 /**

@@ -129,9 +129,10 @@ describe("groups", () => {
 
   test("a container that has groups of its own, as one with systemd: exec, top, pause, stats, removal", async () => {
     const inside = "cd /sys/fs/cgroup; mkdir -p a/b init; echo 1 >init/cgroup.procs; echo +memory +pids >cgroup.subtree_control; (sh -c 'echo 0 >a/b/cgroup.procs; exec sleep 1001') & touch /ready; exec sleep 1002";
-    const id = await start("nest", "--privileged", `sh -c ${JSON.stringify(inside)}`);
+    const id = await start("nest", "--privileged --health-cmd 'cat /proc/self/cgroup' --health-interval 1s", `sh -c ${JSON.stringify(inside)}`);
     await vm.ok("until [ -e /proc/$(sampan inspect -f '{{.State.Pid}}' nest)/root/ready ]; do sleep 0.1; done");
     expect(await vm.ok("sampan exec nest cat /proc/self/cgroup")).toBe("0::/init");
+    expect(await vm.ok("until sampan inspect -f '{{json .State.Health.Log}}' nest | grep -q sampan.health; do sleep 0.2; done; sampan inspect -f '{{.State.Health.Status}}' nest")).toBe("healthy");
     expect(await vm.ok("sampan top nest -o pid,args")).toMatch(/sleep 1002[^]*sleep 1001/);
     await vm.ok("sampan pause nest");
     expect(await files(`${GROUPS}/${id}`, "cgroup.freeze", "a/b/cgroup.events")).toMatchObject({ "cgroup.freeze": "1", "a/b/cgroup.events": "frozen 1" });

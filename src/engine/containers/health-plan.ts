@@ -22,7 +22,7 @@ export async function prepareHealth(context: EngineContext, stored: StoredConfig
   const { request } = stored;
   const seccomp = await context.seccomp(securityOptions(request).seccomp, capabilitiesOf(request));
   const plan = compileExec({
-    name: stored.name, target: `${paths.run}/process`, userNamespace: false, cgroup: cgroup?.join ?? { v1TaskFiles: [] },
+    name: stored.name, target: `${paths.run}/process`, userNamespace: false, cgroup: cgroup === undefined ? { v1TaskFiles: [] } : { ...cgroup.join, v2Leaf: "sampan.health" },
     process: execProcess(paths, stored, { command: check.command, tty: false, privileged: false, env: [] }),
     idleStreams: [0], host: { lastCapability: context.hostFacts([]).lastCapability }, ...(seccomp ? { seccomp } : {}),
   });

@@ -22,9 +22,13 @@ export function namesOf(member: { readonly name: string; readonly containerId: s
   return [...new Set([member.name, ...member.aliases, shortId(member.containerId)])];
 }
 
-function entriesOf(member: MemberRecord): HostsEntry[] {
-  const names = namesOf(member);
-  return [member.ipv4, member.ipv6].filter((address) => address !== null).map((address) => ({ address, names }));
+/** What the others' hosts files say of the members of a network: their names there, and "web.net", which tells two networks' apart. */
+function entriesOf(context: EngineContext, networkId: string, members: readonly MemberRecord[] = []): HostsEntry[] {
+  const network = context.store.networks.get(networkId)?.name;
+  return members.flatMap((member) => {
+    const names = [...namesOf(member), ...(network === undefined ? [] : [`${member.name}.${network}`])];
+    return [member.ipv4, member.ipv6].filter((address) => address !== null).map((address) => ({ address, names }));
+  });
 }
 
 function byNetwork(members: readonly MemberRecord[]): Map<string, MemberRecord[]> {
@@ -41,7 +45,7 @@ function byNetwork(members: readonly MemberRecord[]): Map<string, MemberRecord[]
 export function membersFor(context: EngineContext, ids: readonly string[]): HostsEntry[] {
   if (ids.length === 0) return [];
   const groups = byNetwork(context.store.endpoints.active());
-  return ids.flatMap((id) => (groups.get(id) ?? []).flatMap(entriesOf));
+  return ids.flatMap((id) => entriesOf(context, id, groups.get(id)));
 }
 
 /** Brings the hosts files of all running members of these networks up to date, each in its place: it is mounted where it is. */
@@ -64,7 +68,7 @@ export function refreshMembers(context: EngineContext, networkIds: readonly stri
       if (!ids.some((id) => changed.has(id))) continue;
       const key = ids.join(" ");
       let list = entries.get(key);
-      if (list === undefined) entries.set(key, (list = ids.flatMap((id) => (groups.get(id) ?? []).flatMap(entriesOf))));
+      if (list === undefined) entries.set(key, (list = ids.flatMap((id) => entriesOf(context, id, groups.get(id)))));
       rewrite(containerPaths(context.paths, containerId).hosts, list);
     }
   });

@@ -47,6 +47,12 @@ export const DEVIATIONS: readonly Deviation[] = [
     why: "a container that is believed to be limited and is not",
   },
   {
+    about: "`--cpus` above the number of CPUs",
+    docker: "refused",
+    sampan: "taken: it is a bound that is not reached on this machine",
+    why: "a line with `--cpus 4` runs on a small machine, too",
+  },
+  {
     about: "read-only bind mounts",
     docker: "recursive since 25.0 on Linux ≥ 5.12, and silently not recursive elsewhere",
     sampan: "always recursive (`mount_setattr(2)`)",

@@ -50,7 +50,8 @@ test("exit codes are the program's, 127 for none, 126 for what cannot be execute
   expect(await code("/no/such/program")).toBe(127);
   expect(await code("/etc/passwd")).toBe(126);
   expect((await sandbox.sampan(["exec", "-w", "/nope", "web", "true"])).exitCode).toBe(126);
-  expect((await sandbox.sampan(["exec", "-u", "nobody-here", "web", "true"])).stderr).toContain("unable to find user nobody-here: no matching entries in passwd file");
+  const nobody = await sandbox.sampan(["exec", "-u", "nobody-here", "web", "true"]);
+  expect([nobody.exitCode, nobody.stderr]).toEqual([126, "sampan: unable to find user nobody-here: no matching entries in passwd file\n"]);
 });
 
 test("no byte of its streams is lost, through pipes and into files", async () => {

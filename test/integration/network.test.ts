@@ -167,7 +167,7 @@ describe("names", () => {
     await shell("first", "echo 192.0.2.7 mine >> /etc/hosts");
     const id = await world.serve("second", "--network", "back", "--network-alias", "db");
     const address = await ipv4Of("second", "back");
-    for (const name of ["second", "db", id.slice(0, 12)]) expect(await shell("first", `getent ahostsv4 ${name} | head -1`)).toStartWith(address);
+    for (const name of ["second", "second.back", "db", id.slice(0, 12)]) expect(await shell("first", `getent ahostsv4 ${name} | head -1`)).toStartWith(address);
     expect(await world.askFrom("first", "tcp,db,80")).toEqual({ "tcp,db,80": `second ${await ipv4Of("first", "back")}` });
 
     await ok("rename", "second", "deuxieme");

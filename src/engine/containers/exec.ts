@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, readFileSync } from "node:fs";
 import { SampanError } from "../../base/errors.ts";
 import { createId } from "../../base/ids.ts";
+import type { Process } from "../../oci/index.ts";
 import type { Plan, Report } from "../../plan/index.ts";
 import { planFailure, startPlan } from "../../plan/index.ts";
 import type { ExecLaunch } from "../../runtime/exec.ts";
@@ -36,7 +37,7 @@ export async function execInContainer(context: EngineContext, name: string, requ
   try {
     // Written by `reserve` from a StoredConfig.
     const stored = JSON.parse(context.store.containers.config(record.id)) as StoredConfig;
-    const process_ = execProcess(containerPaths(context.paths, record.id), stored, request);
+    const process_ = processFor(context, record, stored, request);
     const streams = request.detach ? {} : options.streams;
     const idleStreams = [streams.stdin, streams.stdout, streams.stderr].flatMap((stream, fd) => (isNull(stream) ? [fd] : []));
     const monitored = request.detach || request.tty || process_.user?.uid !== 0 || !sharable(streams);
@@ -50,6 +51,16 @@ export async function execInContainer(context: EngineContext, name: string, requ
     return await runExec(context, record, { id, request, launch, monitored }, { ...options, streams }, directory);
   } finally {
     closeSync(directory);
+  }
+}
+
+/** A user that the container does not have keeps a command from being executed: 126, where a start says 125. */
+function processFor(context: EngineContext, record: ContainerRecord, stored: StoredConfig, request: ExecRequest): Process {
+  try {
+    return execProcess(containerPaths(context.paths, record.id), stored, request);
+  } catch (error) {
+    if (!(error instanceof SampanError)) throw error;
+    throw new SampanError(error.kind, error.message, { hint: error.hint, code: error.code, exitCode: 126, cause: error });
   }
 }
 

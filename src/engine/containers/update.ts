@@ -19,7 +19,7 @@ import { cgroupPath, cgroupPlanOf } from "./start.ts";
 export async function updateContainer(context: EngineContext, name: string, request: UpdateRequest, _options: Cancellable): Promise<{ readonly warnings: readonly string[] }> {
   requireRoot();
   const problems = updateProblems(request.resources);
-  if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 125 });
+  if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1 });
   const record = context.store.containers.find(name);
   if (request.restart && request.restart.name !== "no" && record.autoRemove)
     throw new SampanError("conflict", "Restart policy cannot be updated because AutoRemove is enabled for the container");

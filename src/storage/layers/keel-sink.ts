@@ -289,9 +289,11 @@ function failureOf(batch: Batch, index: number | undefined, errno: number): Samp
   const op = batch.ops[at];
   const opened = batch.ops.slice(0, at + 1).findLast((earlier) => earlier.op === "create" || earlier.op === "open");
   const name = op !== undefined && "name" in op && op.op !== "fsetxattr" ? op.name : op !== undefined && "path" in op ? op.path : opened !== undefined && "name" in opened ? opened.name : batch.file;
-  const code = errnoName(errno);
+  // A file takes less than it is given only where there is no more room (write(2)): keel expected all of it, and says EPROTO.
+  const isShort = op?.op === "write" && errnoName(errno) === "EPROTO";
+  const code = isShort ? "ENOSPC" : errnoName(errno);
   const isSpace = code === "ENOSPC" || code === "EDQUOT";
-  return new SampanError(isSpace ? "unavailable" : "internal", `Cannot unpack layer entry "${fromBytes(name as Parameters<typeof fromBytes>[0]).slice(0, 200)}": ${op?.op ?? "keel"}: ${errnoText(errno)} (${code})`, { // of byte strings
+  return new SampanError(isSpace ? "unavailable" : "internal", `Cannot unpack layer entry "${fromBytes(name as Parameters<typeof fromBytes>[0]).slice(0, 200)}": ${op?.op ?? "keel"}: ${isShort ? "no space left on device" : errnoText(errno)} (${code})`, { // of byte strings
     code,
     ...(isSpace ? { hint: "free some space, for instance with `sampan system prune`" } : {}),
   });

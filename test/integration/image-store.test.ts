@@ -217,9 +217,9 @@ test("a full disk: one sentence, and nothing half-made", async () => {
   const { stdout, stderr } = await run(["unshare", "-m", "--propagation", "private", "sh", "-c", script, SAMPAN], { env: sandbox.env, timeoutMs: 60_000 });
   expect(stdout).toBe("rc=1\n");
   expect(stderr).toMatch(/^sampan: Cannot .*no space left on device.*\n.*prune/i);
-  // One large file, of which the last piece is cut short.
+  // One large file: its last piece is cut short, or its blob's is refused, whichever comes first.
   const importing = `mount -t tmpfs -o size=12m none ${sandbox.dir} && head -c 30000000 /dev/zero >${dir}/big && tar -C ${dir} -c big | "$0" import - big:1; echo "rc=$?"; rm ${dir}/big`;
   const imported = await run(["unshare", "-m", "--propagation", "private", "sh", "-c", importing, SAMPAN], { env: sandbox.env, timeoutMs: 60_000 });
   expect(imported.stdout).toBe("rc=1\n");
-  expect(imported.stderr).toContain('sampan: Cannot unpack layer entry "big": write: no space left on device (ENOSPC)\n');
+  expect(imported.stderr).toMatch(/^Importing\nsampan: Cannot .*no space left on device.*\n.*prune.*\n$/);
 }, 60_000);

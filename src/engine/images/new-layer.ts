@@ -60,7 +60,12 @@ class GzipSpool {
     this.#gzip = process.getBuiltinModule("node:zlib").createGzip({ level: 1, chunkSize: READ_BYTES });
     this.#gzip.on("data", (chunk: Buffer) => {
       this.#hash.update(chunk);
-      for (let done = 0; done < chunk.length; ) done += writeSync(this.#fd, chunk, done);
+      try {
+        for (let done = 0; done < chunk.length; ) done += writeSync(this.#fd, chunk, done);
+      } catch (error) {
+        // Thrown here it would be nobody's: it ends `tee` or `finish`.
+        this.#gzip.destroy(error instanceof Error ? error : new Error(String(error)));
+      }
     });
     this.#written = new Promise((resolve, reject) => {
       this.#gzip.once("end", resolve);
@@ -72,7 +77,8 @@ class GzipSpool {
 
   async *tee(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     for await (const chunk of source) {
-      if (!this.#gzip.write(chunk)) await new Promise((resolve) => this.#gzip.once("drain", resolve));
+      if (this.#gzip.destroyed) await this.#written;
+      if (!this.#gzip.write(chunk)) await Promise.race([new Promise((resolve) => this.#gzip.once("drain", resolve)), this.#written]);
       yield chunk;
     }
   }

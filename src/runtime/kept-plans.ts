@@ -35,7 +35,7 @@ export type PlanStore = Map<string, Template> | {
 /** Plans in a store; in a directory files of at most some 100 KB each, where another plan with the same number takes a file's place. */
 const SLOTS = 64;
 const MAGIC = 0x314c5053;
-const HEAD = 24;
+const HEAD = 28;
 
 /** What JSON tells whole. */
 type Plain<T> = T extends ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | ArrayBufferView | bigint | ((...args: never) => unknown) ? never
@@ -163,7 +163,10 @@ export async function keptPlan(store: PlanStore, described: Described | undefine
   return plan;
 }
 
-/** Words of 32 bits: magic, size of the whole, of the key, of the plan, instructions, variables, and of each its places after their number; then the key and the plan. */
+/**
+ * Words of 32 bits: magic, size of the whole, of the key, of the plan, instructions, variables, a hash of all that follows, and of each variable its
+ * places after their number; then the key and the plan.
+ */
 function readTemplate(file: string, key: Buffer): Template | undefined {
   let bytes: Buffer;
   try {
@@ -174,6 +177,7 @@ function readTemplate(file: string, key: Buffer): Template | undefined {
   if (bytes.length < HEAD || bytes.readUInt32LE(0) !== MAGIC || bytes.readUInt32LE(4) !== bytes.length || bytes.readUInt32LE(8) !== key.length) return undefined;
   const planAt = bytes.length - bytes.readUInt32LE(12);
   if (bytes.compare(key, 0, key.length, planAt - key.length, planAt) !== 0) return undefined;
+  if (bytes.readUInt32LE(24) !== quickHash(bytes.subarray(HEAD))) return undefined;
   const places: number[][] = [];
   let at = HEAD;
   for (let n = bytes.readUInt32LE(20); n > 0; n--) {
@@ -186,12 +190,13 @@ function readTemplate(file: string, key: Buffer): Template | undefined {
 }
 
 function writeTemplate(directory: string, file: string, key: Buffer, { bytes, count, places }: Template): void {
-  const found = places.flatMap((of) => [of.length, ...of]);
-  const words = [MAGIC, HEAD + found.length * 4 + key.length + bytes.length, key.length, bytes.length, count, places.length, ...found];
+  const found = Buffer.from(Uint32Array.from(places.flatMap((of) => [of.length, ...of])).buffer);
+  const body = Buffer.concat([found, key, bytes]);
+  const head = Buffer.from(Uint32Array.from([MAGIC, HEAD + body.length, key.length, bytes.length, count, places.length, quickHash(body)]).buffer);
   const part = `${file}.${process.pid}`;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    writeFileSync(part, Buffer.concat([Buffer.from(Uint32Array.from(words).buffer), key, bytes]), { mode: 0o600 });
+    writeFileSync(part, Buffer.concat([head, body]), { mode: 0o600 });
     renameSync(part, file);
   } catch (error) {
     // A full disk keeps no plan, and stops no container.

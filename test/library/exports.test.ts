@@ -10,7 +10,7 @@ import { declarations } from "../../scripts/build-library.ts";
 const VALUES = ["Containers", "CreatedContainer", "Engine", "Images", "Networks", "ProblemsError", "ProgramStream", "Registries", "RunningContainer", "SampanError", "StoppedContainer", "Task", "Volumes"];
 const TYPES = [
   "ArchiveSource", "BootResult", "BulkOptions", "Cancellable", "Container", "ContainerChange", "ContainerDetails", "ContainerEnd", "ContainerOptions", "ContainerStats", "ContainerSummary", "CopyOptions",
-  "DeviceRequest", "DiskUsage", "EngineApi", "EngineEvent", "EngineOptions", "ErrorKind", "EventOptions", "ExecOptions", "ExecResultOptions", "ExitResult", "ExplainResult", "Filters", "HealthRequest",
+  "DeviceLimit", "DeviceRequest", "DiskUsage", "EngineApi", "EngineEvent", "EngineOptions", "ErrorKind", "EventOptions", "ExecOptions", "ExecResultOptions", "ExitResult", "ExplainResult", "Filters", "HealthRequest",
   "HistoryEntry", "HostCheck", "ImageDetails", "ImageRemoval", "ImageSummary", "Input", "LoadedImage", "LogOptions", "LogRecord", "MountOptions", "MountRequest",
   "NetworkAttachment", "NetworkDetails", "NetworkRequest", "OutputChunk", "PortOptions", "PortRequest", "ProcessTable", "ProgramResult", "Progress", "PruneResult", "PulledImage",
   "PushedImage", "ResourceRequest", "RestartPolicy", "RunOptions", "RunRequest", "RunResult", "SearchResult", "StreamOptions", "StreamResult", "SystemInfo", "TraceResult", "TransferOptions", "UlimitRequest",

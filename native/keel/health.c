@@ -7,7 +7,7 @@
 
 static int health_output = -1;
 static long health_pid;
-static u64 health_next = ~0ull, health_deadline = ~0ull, health_started_wall, began_ns;
+static u64 health_next = ~0ull, health_deadline = ~0ull, health_started_wall, health_started, began_ns;
 static u8 health_text[HEALTH_OUTPUT];
 static u32 health_used, health_failures;
 static int health_passed, health_expired;
@@ -33,13 +33,12 @@ static void health_run(void) {
   int ends[2];
   long fd = SYS(__NR_openat, AT_FDCWD_, config.health->plan, O_RDONLY_ | O_CLOEXEC_, 0);
   if (fd >= 0 && SYS(__NR_pipe2, ends, O_CLOEXEC_ | O_NONBLOCK_) == 0) {
-    health_used = 0;
-    health_expired = 0;
+    health_used = 0, health_expired = 0;
     health_started_wall = now_ns(CLOCK_REALTIME_);
     health_pid = start_program(self, argv, config.environ, -1, ends[1], (int)fd);
     SYS(__NR_close, ends[1]);
     health_output = ends[0];
-    health_deadline = now_ns(CLOCK_MONOTONIC_) + config.health->timeout_ns;
+    health_deadline = (health_started = now_ns(CLOCK_MONOTONIC_)) + config.health->timeout_ns;
   } else {
     health_next = now_ns(CLOCK_MONOTONIC_) + config.health->interval_ns;
   }
@@ -71,6 +70,8 @@ static void health_record(int code) {
   long fd = SYS(__NR_openat, AT_FDCWD_, config.health->log, O_WRONLY_ | O_CREAT_ | O_APPEND_ | O_CLOEXEC_, 0600);
   if (fd < 0) return;
   if (write_all((int)fd, head, n) == 0 && write_all((int)fd, health_text, health_used) == 0) write_all((int)fd, "\n", 1);
+  long size = SYS(__NR_lseek, fd, 0, 2); /* the engine reads the last 256 KB: what is before them is given back */
+  if (size > 512 << 10) SYS(__NR_fallocate, fd, 3, 0, size - (256 << 10)); /* PUNCH_HOLE, KEEP_SIZE */
   SYS(__NR_close, fd);
 }
 
@@ -80,15 +81,14 @@ static void health_reaped(int status) {
   if (health_output >= 0) { SYS(__NR_close, health_output); health_output = -1; }
   int code = health_expired ? 999 : shell_status(status, 0);
   const struct health *h = config.health;
-  u64 now = now_ns(CLOCK_MONOTONIC_);
-  int starting = now - began_ns < h->start_period_ns && !health_passed;
+  int starting = health_started - began_ns < h->start_period_ns && !health_passed;
   health_record(code);
   int changed = code == 0 ? !health_passed || health_failures >= h->retries
-                          : !starting && health_failures + 1 == h->retries;
+                          : !starting && health_failures + 1 - h->retries <= 1; /* once more: the engine's clock may count one less */
   if (code == 0) { health_passed = 1; health_failures = 0; }
   else if (!starting) health_failures++;
   if (changed && h->notify && !ended) start_program(h->notify[0], h->notify, config.environ, -1, -1, -1);
-  health_next = now + (starting && h->start_interval_ns ? h->start_interval_ns : h->interval_ns);
+  health_next = now_ns(CLOCK_MONOTONIC_) + (starting && h->start_interval_ns ? h->start_interval_ns : h->interval_ns);
 }
 
 static void health_tick(void) {

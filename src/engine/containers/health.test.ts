@@ -29,6 +29,7 @@ test("output may hold anything, a record that is cut off is left out, and a time
   expect(judge(record(1, 1, nasty)).Log).toEqual([{ Start: at(1), End: at(1), ExitCode: 1, Output: nasty }]);
   expect(judge(record(1, 0) + record(2, 1, "abc").slice(0, -3))).toMatchObject({ Status: "healthy", FailingStreak: 0 });
   expect(judge(record(1, 999)).Log[0]).toMatchObject({ ExitCode: -1, Output: "Health check exceeded timeout (5s)" });
+  for (const [timeoutMs, shown] of [[300, "300ms"], [1500, "1.5s"], [90_000, "1m30s"], [3_600_000, "1h0m0s"]] as const) expect(judge(record(1, 999), { timeoutMs }).Log[0]?.Output).toBe(`Health check exceeded timeout (${shown})`);
   expect(judge(Array.from({ length: 9 }, (_, i) => record(i, 0, String(i))).join("")).Log.map(({ Output }) => Output)).toEqual(["4", "5", "6", "7", "8"]);
 });
 
@@ -37,6 +38,9 @@ test("the request goes over the image, field by field", () => {
   const request = emptyRunRequest("x");
   expect(healthCheckOf({ request, image })).toMatchObject({ command: ["probe", "-q"], intervalMs: 7000, timeoutMs: 30_000, retries: 3 });
   expect(healthCheckOf({ request: { ...request, health: { test: ["CMD-SHELL", "a | b"], retries: 1 } }, image })).toMatchObject({ command: ["/bin/sh", "-c", "a | b"], intervalMs: 7000, retries: 1 });
+  // In the start period it looks no less often than after it, unless it is told to.
+  const intervals = (health: object): unknown => healthCheckOf({ request: { ...request, health }, image })?.startIntervalMs;
+  expect([intervals({}), intervals({ intervalMs: 300 }), intervals({ intervalMs: 300, startIntervalMs: 1000 })]).toEqual([5000, 300, 1000]);
   expect(healthCheckOf({ request: { ...request, health: { test: ["NONE"] } }, image })).toBeUndefined();
   expect(healthCheckOf({ request, image: { ...image, config: emptyConfig() } })).toBeUndefined();
 });

@@ -42,10 +42,11 @@ export function healthCheckOf({ request, image }: Pick<StoredConfig, "request" |
   const command = kind === "CMD-SHELL" ? ["/bin/sh", "-c", words.join(" ")] : kind === "CMD" ? words : test;
   if (command.length === 0) return undefined;
   const pick = (field: Exclude<keyof HealthRequest, "test">, otherwise: number): number => own[field] || inherited[field] || otherwise;
+  const intervalMs = pick("intervalMs", 30_000);
   return {
     command,
-    intervalMs: pick("intervalMs", 30_000), timeoutMs: pick("timeoutMs", 30_000), startPeriodMs: pick("startPeriodMs", 0),
-    startIntervalMs: pick("startIntervalMs", 5000), retries: pick("retries", 3),
+    intervalMs, timeoutMs: pick("timeoutMs", 30_000), startPeriodMs: pick("startPeriodMs", 0),
+    startIntervalMs: pick("startIntervalMs", Math.min(5000, intervalMs)), retries: pick("retries", 3),
   };
 }
 
@@ -87,9 +88,16 @@ export function judgeHealth(check: HealthCheck, startedMs: number, records: read
     Status: status, FailingStreak: streak,
     Log: records.slice(-SHOWN).map(({ start, end, code, output }) => ({
       Start: start, End: end, ExitCode: code === TIMED_OUT ? -1 : code,
-      Output: code === TIMED_OUT ? `Health check exceeded timeout (${check.timeoutMs / 1000}s)${output === "" ? "" : `: ${output}`}` : output,
+      Output: code === TIMED_OUT ? `Health check exceeded timeout (${goDuration(check.timeoutMs)})${output === "" ? "" : `: ${output}`}` : output,
     })),
   };
+}
+
+/** As Go writes a duration: "300ms", "1.5s", "1m30s". */
+function goDuration(ms: number): string {
+  if (ms < 1000) return `${ms}ms`;
+  const [hours, minutes, seconds] = [Math.floor(ms / 3_600_000), Math.floor(ms / 60_000) % 60, (ms % 60_000) / 1000];
+  return `${hours > 0 ? `${hours}h` : ""}${ms >= 60_000 ? `${minutes}m` : ""}${seconds}s`;
 }
 
 function readTail(path: string): Buffer {

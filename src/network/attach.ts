@@ -95,18 +95,6 @@ export function loopbackOnly(): Batch {
   return configureFromContainer([]);
 }
 
-/**
- * From the container's namespace, at `network disconnect`: the link, and with it its addresses, routes and the host's
- * end. The kernel answers after an RCU grace period; a container that ends needs none of this, since its namespace takes the
- * link along.
- */
-export function detachFromContainer(interfaceIndex: number, interfaceName: string): Batch {
-  const w = new BatchWriter();
-  setLink(w, `take down ${interfaceName}`, { index: interfaceIndex }, { up: false });
-  deleteLink(w, `remove ${interfaceName}`, { index: interfaceIndex });
-  return w.finish();
-}
-
 /** As Docker's bridges have it. */
 const BRIDGE_LINK_LOCAL = "fe80::1/64";
 

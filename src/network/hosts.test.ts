@@ -2,8 +2,6 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { buildHosts, extraHosts, parseAddHost, updateMembers } from "./hosts.ts";
 import type { HostsEntry } from "./hosts.ts";
-import type { EndpointRecord } from "./model.ts";
-import { affectedContainers, membersFor } from "./names.ts";
 
 /** Looks a name up as the C library does: first line that has it. */
 function lookUp(text: string, name: string): string | undefined {
@@ -67,18 +65,4 @@ describe("hosts", () => {
     ]);
     expect(() => extraHosts(["h:host-gateway"], [])).toThrow("Cannot resolve host-gateway");
   });
-});
-
-test("members know each other on their networks, never on the default one or across", () => {
-  const endpoint = (containerId: string, ipv4: string, ipv6?: string): EndpointRecord => ({ id: `e${containerId}`, networkId: "n", containerId, hostInterface: "x", interfaceName: "eth0", interfaceIndex: 100, mac: "", ipv4, ...(ipv6 === undefined ? {} : { ipv6 }), linkLocal: [], names: [containerId, `${containerId}-alias`] });
-  const networks = [
-    { networkName: "bridge", endpoints: [endpoint("a", "172.17.0.2/16"), endpoint("z", "172.17.0.3/16")] },
-    { networkName: "front", endpoints: [endpoint("a", "10.1.0.2/24", "fd00::2/64"), endpoint("b", "10.1.0.3/24")] },
-    { networkName: "back", endpoints: [endpoint("b", "10.2.0.3/24"), endpoint("c", "10.2.0.4/24")] },
-  ];
-  const known = (id: string) => membersFor(id, networks).map((e) => `${e.names[0]} ${e.address}`);
-  expect(known("a")).toEqual(["a 10.1.0.2", "a fd00::2", "b 10.1.0.3"]);
-  expect(known("b")).toEqual(["a 10.1.0.2", "a fd00::2", "b 10.1.0.3", "b 10.2.0.3", "c 10.2.0.4"]);
-  expect(known("z")).toEqual([]);
-  expect(affectedContainers(networks)).toEqual(["a", "b", "c"]);
 });

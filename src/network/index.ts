@@ -21,7 +21,6 @@ export * from "./hosts.ts";
 export * from "./ip.ts";
 export * from "./ipam.ts";
 export * from "./model.ts";
-export * from "./names.ts";
 export * from "./nftables.ts";
 export * from "./other-firewalls.ts";
 export * from "./ports.ts";

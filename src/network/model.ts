@@ -28,25 +28,6 @@ export interface NetworkRecord {
   readonly created: string;
 }
 
-/** One container's place on one network. */
-export interface EndpointRecord {
-  readonly id: string;
-  readonly networkId: string;
-  readonly containerId: string;
-  /** The host's end of the veth pair. */
-  readonly hostInterface: string;
-  /** The container's end: eth0, eth1, … */
-  readonly interfaceName: string;
-  readonly interfaceIndex: number;
-  readonly mac: string;
-  /** With prefix length: "172.18.0.2/16". */
-  readonly ipv4?: string;
-  readonly ipv6?: string;
-  readonly linkLocal: readonly string[];
-  /** Names by which the others on the network find it, the container's name and short id among them. */
-  readonly names: readonly string[];
-}
-
 /** The name of the default network. */
 export const DEFAULT_NETWORK = "bridge";
 /** Networks that are always there, and their drivers. */

@@ -1,5 +1,5 @@
 import { SampanError } from "../base/errors.ts";
-import { formatIp, isUnspecified, parseIp } from "./ip.ts";
+import { isUnspecified, parseIp } from "./ip.ts";
 
 /**
  * Published and exposed ports: what `-p`, `-P` and `--expose` say. Errors are in Docker's words, which scripts read.
@@ -47,94 +47,6 @@ function splitProtocol(text: string): [string, string] {
   return slash < 0 ? [text, "tcp"] : [text.slice(0, slash), text.slice(slash + 1).toLowerCase()];
 }
 
-/**
- * One `-p`: `[ip:][hostPort]:containerPort[/protocol]`, with ranges, or `published=…,target=…`. A range becomes one
- * spec per port; several host ports for one container port become one spec with `hostPortEnd`.
- */
-export function parsePublish(text: string): PortSpec[] {
-  if (text.includes("=")) return parseLongSyntax(text);
-  const [addresses, protocolText] = splitProtocol(text);
-  // The container port is after the last colon, the host port before it, and an IPv6 address may hold more of them.
-  const lastColon = addresses.lastIndexOf(":");
-  const containerText = addresses.slice(lastColon + 1);
-  const before = lastColon < 0 ? "" : addresses.slice(0, lastColon);
-  const hostColon = before.lastIndexOf(":");
-  const hostText = before.slice(hostColon + 1);
-  const ipText = hostColon < 0 ? "" : before.slice(0, hostColon);
-
-  if (containerText === "") throw invalid(`no port specified: ${text}<empty>`);
-  // "::1]:80" cut anywhere else than after its bracket is a broken address, not a host port.
-  if (text.startsWith("[") && !ipText.endsWith("]")) throw invalid(`invalid IP address: ${before === "" ? addresses : before}`);
-  const hostIp = parseHostIp(ipText);
-  const container = parsePortRange(containerText);
-  if (container === undefined || container.start === 0) throw invalid(`invalid containerPort: ${containerText}`);
-  const host = hostText === "" ? undefined : parsePortRange(hostText);
-  if (hostText !== "" && host === undefined) throw invalid(`invalid hostPort: ${hostText}`);
-  if (!isProtocol(protocolText)) throw invalid(`invalid proto: ${protocolText}`);
-  return expand(hostIp, host, container, protocolText, `${containerText} and ${hostText}`);
-}
-
-function parseHostIp(text: string): string {
-  if (text === "") return "";
-  const bare = text.startsWith("[") && text.endsWith("]") ? text.slice(1, -1) : text;
-  const ip = parseIp(bare);
-  if (ip === undefined || (bare !== text && ip.family === 4)) throw invalid(`invalid IP address: ${text}`);
-  return formatIp(ip);
-}
-
-interface Range {
-  readonly start: number;
-  readonly end: number;
-}
-
-function expand(hostIp: string, host: Range | undefined, container: Range, protocol: PortProtocol, ranges: string): PortSpec[] {
-  const count = container.end - container.start;
-  const spec = (offset: number, hostPort: number): PortSpec => ({ hostIp, hostPort, containerPort: container.start + offset, protocol });
-  if (host === undefined) return Array.from({ length: count + 1 }, (_, i) => spec(i, 0));
-  if (host.end - host.start === count) return Array.from({ length: count + 1 }, (_, i) => spec(i, host.start === 0 && count === 0 ? 0 : checkedHostPort(host.start + i, ranges)));
-  if (count === 0) return [{ ...spec(0, checkedHostPort(host.start, ranges)), hostPortEnd: host.end }];
-  throw invalid(`invalid ranges specified for container and host Ports: ${ranges}`);
-}
-
-/** Port 0 means "any" alone, and nothing at all as the start of a range. */
-function checkedHostPort(port: number, ranges: string): number {
-  if (port === 0) throw invalid(`invalid ranges specified for container and host Ports: ${ranges}`);
-  return port;
-}
-
-function parseLongSyntax(text: string): PortSpec[] {
-  let target = "";
-  let published = "";
-  let protocol = "tcp";
-  for (const field of text.split(",")) {
-    const equals = field.indexOf("=");
-    if (equals < 0) throw invalid(`invalid publish opts format (should be name=value but got '${field}')`);
-    const key = field.slice(0, equals).toLowerCase();
-    const value = field.slice(equals + 1);
-    switch (key) {
-      case "target":
-        target = value;
-        break;
-      case "published":
-        published = value;
-        break;
-      case "protocol":
-        protocol = value.toLowerCase();
-        break;
-      case "mode":
-        // Both mean the same where there is one host.
-        if (value !== "host" && value !== "ingress") throw invalid(`invalid publish opts value mode=${value}: it is host or ingress`);
-        break;
-      default:
-        throw invalid(`invalid publish opts key: ${key}`);
-    }
-  }
-  if (target === "") throw invalid(`no port specified: ${published}:/${protocol}<empty>`);
-  if (/[:/[\]]/.test(target)) throw invalid(`invalid containerPort: ${target}`);
-  if (/[:/[\]]/.test(published)) throw invalid(`invalid hostPort: ${published}`);
-  return parsePublish(`${published}:${target}/${protocol}`);
-}
-
 /** One `--expose`, or one key of an image's ExposedPorts: `port[-port][/protocol]`. */
 export function parseExpose(text: string): ExposedPort[] {
   if (text.includes(":")) throw invalid(`invalid port format for --expose: ${text}`);
@@ -143,11 +55,6 @@ export function parseExpose(text: string): ExposedPort[] {
   if (range === undefined || range.start === 0) throw invalid(`invalid range format for --expose: ${text}, error: a port is a number from 1 to 65535, a range goes upwards`);
   if (!isProtocol(protocol)) throw invalid(`invalid proto: ${protocol}`);
   return Array.from({ length: range.end - range.start + 1 }, (_, i) => ({ port: range.start + i, protocol }));
-}
-
-/** "80/tcp": the key by which configs and `inspect` know an exposed port. */
-export function formatExposed(port: ExposedPort): string {
-  return `${port.port}/${port.protocol}`;
 }
 
 /** Whether an address of a spec ("" is all) and another meet. */

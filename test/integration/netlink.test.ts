@@ -1,7 +1,7 @@
 // rtnetlink: what we encode is what `ip` sees, and what the kernel dumps is what we decode. Needs root and iproute2.
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync } from "node:fs";
-import { attachFromHost, configureBridge, configureFromContainer, createBridge, deleteBridge, detachFromContainer } from "../../src/network/attach.ts";
+import { attachFromHost, configureBridge, configureFromContainer, createBridge, deleteBridge } from "../../src/network/attach.ts";
 import type { Attachment } from "../../src/network/attach.ts";
 import { BatchWriter, decodeAddresses, decodeLinks, decodeRoutes, deleteAddress, deleteLink, dumpRequest, newAddress, newBridge, newNeighbour, newRoute, newVeth, setLink } from "../../src/network/rtnetlink/index.ts";
 import type { Batch } from "../../src/network/rtnetlink/index.ts";
@@ -89,7 +89,7 @@ describe("what we send is what ip sees", () => {
     expect(host.ip("-d", "link", "show", "spv1")).toMatchObject([{ master: "sp-0123456789ab", linkinfo: { info_slave_data: { hairpin: true, isolated: true } } }]);
     expect((host.ip("-6", "addr", "show", "spv0") as object[]).flatMap((l) => ("addr_info" in l ? (l.addr_info as object[]) : []))).toEqual([]);
 
-    send(box, detachFromContainer(101, "eth1"));
+    send(box, batch((w) => { deleteLink(w, "remove eth1", { index: 101 }); }));
     expect((host.ip("link", "show") as { ifname: string }[]).map((l) => l.ifname)).not.toContain("spv1");
   });
 

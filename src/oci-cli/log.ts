@@ -27,7 +27,8 @@ export class Log {
     const time = new Date().toISOString().replace(/\.\d+Z$/, "Z");
     const line = this.format === "json" ? JSON.stringify({ level, msg, time }) : `time="${time}" level=${level} msg=${JSON.stringify(msg)}`;
     if (this.file === undefined || this.file === "") {
-      if (level !== "error") print(2, `${line}\n`);
+      // Who calls prints an error's sentence; with --debug the whole log is there.
+      if (level !== "error" || this.debug) print(2, `${line}\n`);
       return false;
     }
     try {

@@ -111,10 +111,10 @@ function checkLinux({ linux = {}, domainname = "" }: RuntimeConfig, namespaces: 
   }
   for (const [name, list] of [["maskedPaths", linux.maskedPaths], ["readonlyPaths", linux.readonlyPaths]] as const)
     for (const path of list ?? []) if (!isAbsolute(path)) add(`linux.${name}: ${quote(path)} is not an absolute path`);
-  for (const name of Object.keys(linux.sysctl ?? {})) {
+  for (const [name, value] of Object.entries(linux.sysctl ?? {})) {
     const problem = sysctlProblem(name, namespaces);
     if (problem !== undefined) add(`linux.sysctl: ${quote(name)} ${problem}`);
-    else if (domainname !== "" && sysctlPath(name) === "kernel/domainname") add(`linux.sysctl: ${quote(name)} is set by the domainname field, too`);
+    else if (domainname !== "" && value !== domainname && sysctlPath(name) === "kernel/domainname") add(`linux.sysctl: ${quote(name)} is not what the domainname field says`);
   }
   if (linux.intelRdt !== undefined) add("linux.intelRdt is not supported by this runtime");
   if (linux.personality) {

@@ -237,3 +237,12 @@ test("hooks of the runtime run with its rights though the container joins a user
   expect((await oci(["list", "-q"])).stdout.trim()).toBe("landlord");
   await oci(["delete", "-f", "landlord"]);
 }, 30_000);
+
+test("kernel.domainname as a sysctl is refused where the domainname field says otherwise", async () => {
+  const named = async (value: string): Promise<CommandResult> => oci(["run", "-b", await bundle("named", ["/bin/cat", "/proc/sys/kernel/domainname"], (config) => {
+    config["domainname"] = "example.org";
+    config.linux["sysctl"] = { "kernel.domainname": value };
+  }), "named"]);
+  expect((await named("example.org")).stdout).toBe("example.org\n");
+  expect((await named("example.net")).stderr).toContain("is not what the domainname field says");
+}, 30_000);

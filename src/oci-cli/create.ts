@@ -44,6 +44,8 @@ export interface Created {
   readonly state: StoredState;
   /** keel does not run the poststart hooks, since it stays to pump a terminal or has no rights left: they are the caller's to run. */
   readonly ownPoststart: boolean;
+  /** The program runs. A first process that was killed while it waited for hooks has not started, though keel sees its pipe close. */
+  readonly hasStarted: () => boolean;
   /** Waits for keel; throws what failed, after nothing is left of the container. */
   readonly settle: () => Promise<{ code: number; report: Report }>;
   /** Writes the pid file that was asked for; where that fails, nothing is left of the container either. */
@@ -160,7 +162,11 @@ export async function createContainer(context: Context, id: string, options: Cre
     const running = await startPlan(plan, { keel: context.keel, directory: files.directory, stdio: [0, 1, 2], inherit });
     if (losesTime(config) && !(await writeWhenKnown(() => running.born()?.child, (pid) => { recordBirth(files, pid); }, running.finished))) recordBirth(files, (await running.finished).report.childPid);
     if (release && cgroup) void releaseWhenInside(release, files, cgroup.paths, running.finished);
-    const hostHooked = hostHooks?.runHostHooks(context, { state, files, config }, running);
+    let released = hostHooks === undefined;
+    const hostHooked = hostHooks?.runHostHooks(context, { state, files, config }, running).then((failure) => {
+      released = failure === undefined;
+      return failure;
+    });
     const settle = async (): Promise<{ code: number; report: Report }> => {
       const done = await running.finished;
       const failure = done.report.failure === undefined ? undefined : planFailure(await compiled(), done.report);
@@ -184,7 +190,7 @@ export async function createContainer(context: Context, id: string, options: Cre
         throw error;
       }
     };
-    return { running, files, config, state, ownPoststart: launch.monitor !== undefined || launch.hooksElsewhere !== undefined, settle, tellPid };
+    return { running, files, config, state, ownPoststart: launch.monitor !== undefined || launch.hooksElsewhere !== undefined, hasStarted: () => released && running.peek() === "started", settle, tellPid };
   } catch (error) {
     for (const fd of opened) closeSync(fd);
     removeFiles(files);

@@ -110,7 +110,7 @@ describe("bad input: exit code 1, one sentence on stderr and in the log, nothing
   test("the log as text, which is the default", async () => {
     const file = join(temp.path, "text.log");
     await oci(["--log", file, "state", "nobody"]);
-    expect((await oci(["--debug", "state", "nobody"])).stderr).toMatch(/level=error msg="Cannot find[^]*\nCannot find container "nobody": container does not exist\n$/);
+    expect((await oci(["--debug", "state", "nobody"])).stderr).toMatch(/level=error msg="Cannot find[^]*\nCannot find container "nobody": container does not exist\n/);
     expect(readFileSync(file, "utf8")).toMatch(/^time="[^"]+" level=error msg="Cannot find container \\"nobody\\": container does not exist"\n$/);
   });
 });

@@ -49,10 +49,10 @@ export const command: Command = {
 
 /** When the program runs; one that is through in no time has run, too. Gives what failed. */
 async function poststart(context: Context, created: Created, finished: Promise<unknown>): Promise<Error | undefined> {
-  const { running, files, config } = created;
+  const { files, config } = created;
   if ((config.hooks?.poststart ?? []).length === 0) return undefined;
   let failure: Error | undefined;
-  const started = (): number | undefined => (running.peek() === "started" ? readInit(files)?.pid : undefined);
+  const started = (): number | undefined => (created.hasStarted() ? readInit(files)?.pid : undefined);
   const seen = await writeWhenKnown(started, async () => { failure = await runPoststart(context, created); }, finished);
   if (seen) return failure;
   const succeeded = await finished.then(() => true, () => false);

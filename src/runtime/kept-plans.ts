@@ -189,13 +189,22 @@ function readTemplate(file: string, key: Buffer): Template | undefined {
   return { bytes: bytes.subarray(planAt), count: bytes.readUInt32LE(16), places };
 }
 
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  }
+}
+
 function writeTemplate(directory: string, file: string, key: Buffer, { bytes, count, places }: Template): void {
   const found = Buffer.from(Uint32Array.from(places.flatMap((of) => [of.length, ...of])).buffer);
   const body = Buffer.concat([found, key, bytes]);
   const head = Buffer.from(Uint32Array.from([MAGIC, HEAD + body.length, key.length, bytes.length, count, places.length, quickHash(body)]).buffer);
   const part = `${file}.${process.pid}`;
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    // No further up: where a store is being removed it must not come back.
+    for (const path of [directory.slice(0, directory.lastIndexOf("/")), directory]) makeDirectory(path);
     writeFileSync(part, Buffer.concat([head, body]), { mode: 0o600 });
     renameSync(part, file);
   } catch (error) {

@@ -1,7 +1,7 @@
 /** The engine as a whole: what it takes of the disk, what it reclaims after crashes, what it finds out about the host. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { Database } from "bun:sqlite";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { busyboxRootfs, createSandbox, createTempDir, packRootfs, run, runOk, SAMPAN, waitFor, type Sandbox } from "../support/index.ts";
@@ -33,7 +33,8 @@ test("system df agrees with du, sparse files and hard links included", async () 
   await box.ok(["start", "-a", "sized"]);
   const usage = JSON.parse(await box.ok(["system", "df", "-v", "--format", "json"])) as { Volumes: { Name: string; Size: string; Links: string }[]; Containers: { ID: string; Size: string }[]; Images: { Repository: string; Containers: string; UniqueSize: string }[] };
   const human = (bytes: number): RegExp => new RegExp(`^${(bytes / 1000).toPrecision(4).replace(/\.?0+$/, "")}kB`);
-  const volume = await du(join(box.root, "volumes/big/_data"));
+  // What is in the volume: its own directory counts in no size, as in Docker.
+  const volume = (await du(join(box.root, "volumes/big/_data"))) - statSync(join(box.root, "volumes/big/_data")).blocks * 512;
   expect(volume).toBeLessThan(1_000_000);
   expect(usage.Volumes.map(({ Name, Links }) => [Name, Links])).toEqual([["big", "1"]]);
   expect(usage.Volumes[0]?.Size).toMatch(human(volume));

@@ -58,8 +58,9 @@ ${engineLines.join("\n")}
   writeFileSync(storageConf, `[storage]\ndriver = "overlay"\ngraphroot = "${join(dir, "root")}"\nrunroot = "${join(dir, "run")}"\n`);
   const removeParents = trackParentCgroups("libpod_parent", "buildah");
   const env = { CONTAINERS_CONF: containersConf, CONTAINERS_STORAGE_CONF: storageConf };
+  // conmon leaves a file "oom" where it is started when memory has run out.
   const call = (tool: string, args: string[], options: CommandOptions = {}): Promise<CommandResult> =>
-    run(inPrivateMounts([tool, ...args]), { timeoutMs: 60_000, ...options, env: { ...env, ...options.env } });
+    run(inPrivateMounts([tool, ...args]), { timeoutMs: 60_000, cwd: dir, ...options, env: { ...env, ...options.env } });
   return {
     env,
     command: inPrivateMounts(["podman"]),

@@ -91,6 +91,19 @@ describe("keys", () => {
     expect(keyOf(limited("abcdefabcdef"))).toBe(keyOf(limited("abcdefabcdee")) ?? "");
     expect(keyOf(limited("abcdefabcdef"))).not.toBe(keyOf(limited("abcdefabcdef0")));
   });
+  test("what only looks like a name is none: an escape of JSON's before digits", () => {
+    const withArgument = (argument: string): OciLaunch => ({ ...dockerLaunch(3), config: { ...dockerLaunch(3).config, process: { cwd: "/", args: ["prog", argument] } } });
+    for (const [one, two] of [["\babcdef123456", "\fabcdef123456"], ["\u001fabcdef12", "\u001eabcdef12"]] as const) {
+      const [first, second] = [describeOciLaunch(withArgument(one)), describeOciLaunch(withArgument(two))];
+      expect(first === undefined || first.key !== second?.key).toBe(true);
+    }
+    const [one, two] = [withArgument("tab\tline\n\\abcdef123456"), withArgument("tab\tline\n\\abcdef123457")];
+    expect(filled(compileCreate(one), describeOciLaunch(one), describeOciLaunch(two))).toEqual(encodedPlan(compileCreate(two)));
+  });
+  test("bytes count as they are", () => {
+    const filter = (text: string): OciLaunch => dockerLaunch(3, { seccomp: { flags: 0, program: Buffer.from(text) } });
+    expect(keyOf(filter("abcdefabcdef0000"))).not.toBe(keyOf(filter("abcdefabcdee0000")));
+  });
   test("which names are the same matters", () => {
     const { id, layer } = idsOf(3);
     const apart = dockerLaunch(3, { keyring: `_ses.${layer}` });

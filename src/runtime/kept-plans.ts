@@ -51,21 +51,30 @@ function specText(value: unknown): string | undefined {
   }
 }
 
-/** What is no plain data of a launch, in its own way; the name is in messages only. Undefined for a launch that is not worth keeping. */
-function launchText(launch: Launch, more: string): string | undefined {
+/** What a key is made from: text, in which names are looked for, and bytes, in which they are not. */
+interface Content {
+  readonly text: string;
+  readonly binary: readonly (Uint8Array | undefined)[];
+}
+
+/** Of what is no plain data in a launch each part in its own way; the name is in messages only. Undefined for a launch that is not worth keeping. */
+function contentOf(launch: Launch, more: string): Content | undefined {
   const { name: _, network, seccomp, cgroup, monitor, fileMounts, subpaths, idMappings, lateBinds, landings, copyUps, config, ...plain } = launch;
   if ((idMappings ?? lateBinds ?? landings ?? copyUps) !== undefined || launch.trace) return undefined;
   // The filter stands for its profile.
   const spec = specText(config.linux?.seccomp === undefined ? config : { ...config, linux: { ...config.linux, seccomp: undefined } });
   if (spec === undefined) return undefined;
   const { deviceProgram, ...groups } = cgroup ?? { deviceProgram: undefined };
-  return [
-    plainText(plain), spec,
-    network === undefined ? "" : plainText({ outer: shape(network.outer), inner: shape(network.inner), sysctls: network.sysctls, held: network.held?.map(({ address, ...socket }) => ({ ...socket, address: latin(address) })) }),
-    plainText(groups), latin(deviceProgram), monitorText(monitor),
-    plainText({ files: fileMounts && [...fileMounts], subpaths: subpaths && [...subpaths].flat() }),
-    more, filterText(seccomp),
-  ].join("\n");
+  return {
+    text: [
+      plainText(plain), spec,
+      network === undefined ? "" : plainText({ outer: shape(network.outer), inner: shape(network.inner), sysctls: network.sysctls, held: network.held?.map(({ address: __, ...socket }) => socket) }),
+      plainText(groups), monitorText(monitor),
+      plainText({ files: fileMounts && [...fileMounts], subpaths: subpaths && [...subpaths].flat(), filter: seccomp?.flags }),
+      more,
+    ].join("\n"),
+    binary: [deviceProgram, seccomp?.program, monitor?.detachKeys, ...(network?.held ?? []).map(({ address }) => address)],
+  };
 }
 
 function shape(batch: NetlinkBatch | undefined): { size: number; patches: NetlinkBatch["patches"]; messages: number } | undefined {
@@ -74,24 +83,22 @@ function shape(batch: NetlinkBatch | undefined): { size: number; patches: Netlin
 
 function monitorText(monitor: MonitorPlan | undefined): string {
   if (monitor === undefined) return "";
-  const { detachKeys, ...plain } = monitor;
-  return plainText(plain) + latin(detachKeys);
+  const { detachKeys: _, ...plain } = monitor;
+  return plainText(plain);
 }
 
-function filterText(filter: { readonly program: Uint8Array; readonly flags: number } | undefined): string {
-  return filter === undefined ? "" : `${filter.flags} ${latin(filter.program)}`;
-}
-
-function latin(bytes: Uint8Array | undefined): string {
-  return bytes === undefined ? "" : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-}
-
-/** The key: every name with its place among the names and its length for itself. JSON has no such bytes as the mark. */
-function describe(text: string | undefined, names: readonly string[], batches: readonly (NetlinkBatch | undefined)[] = []): Described | undefined {
-  if (text === undefined || names.length > SLOTS) return undefined;
+/**
+ * The key: every name with its place among the names and its length for itself. JSON has no such byte as the mark. Where it escapes a
+ * character by letters or digits that a name may begin with, what looks like a name is none in the plan: such a launch is not kept.
+ */
+function describe(content: Content | undefined, names: readonly string[], batches: readonly (NetlinkBatch | undefined)[] = []): Described | undefined {
+  if (content === undefined || names.length > SLOTS) return undefined;
+  const { text, binary } = content;
+  if (/\\[bfu]/.test(text)) return undefined;
   const longestFirst = [...names].sort((a, b) => b.length - a.length);
   let key = text;
   for (let n = 0; n < longestFirst.length; n++) key = key.replaceAll(longestFirst[n] ?? "", `\u0001${n}:${longestFirst[n]?.length ?? 0}\u0001`);
+  for (const bytes of binary) key += bytes === undefined ? "\n" : `\n${bytes.length}:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")}`;
   return {
     key,
     // The other way round: a short one may be the start of a long one, and messages may hold either.
@@ -110,7 +117,7 @@ function idsIn(text: string, known: string): string[] {
 
 /** A start of the engine's, whose container has this id. */
 export function describeLaunch(launch: Launch, id: string): Described | undefined {
-  return describe(launchText(launch, ""), [id, id.slice(0, 12)], [launch.network?.outer, launch.network?.inner]);
+  return describe(contentOf(launch, ""), [id, id.slice(0, 12)], [launch.network?.outer, launch.network?.inner]);
 }
 
 /** A start for another engine, which has ids of its own in its config. */
@@ -119,8 +126,8 @@ export function describeOciLaunch(launch: OciLaunch): Described | undefined {
   if (networkDevices !== undefined) return undefined;
   const ofLaunch: { [K in keyof typeof rest]: K extends keyof Launch ? unknown : never } = rest; // a new field is to be told below
   void ofLaunch;
-  const text = launchText(rest, plainText({ end, plainNewlines, gate, hooksElsewhere, consoleSocket, pidfdSocket, keepBelow, hookOutput, hookEnvironment, state, keyring, ownStreams, idleStreams, label, seccompListener }));
-  return describe(text, idsIn(text ?? "", launch.name));
+  const content = contentOf(rest, plainText({ end, plainNewlines, gate, hooksElsewhere, consoleSocket, pidfdSocket, keepBelow, hookOutput, hookEnvironment, state, keyring, ownStreams, idleStreams, label, seccompListener }));
+  return describe(content, idsIn(content?.text ?? "", launch.name));
 }
 
 /** One more process in a container; the ids are the container's and its own. */
@@ -128,7 +135,7 @@ export function describeExec(launch: ExecLaunch, ids: readonly string[]): Descri
   const { name: _, process, seccomp, monitor, ...plain } = launch;
   const spec = specText(process);
   if (launch.trace === true || spec === undefined) return undefined;
-  return describe([plainText(plain), spec, monitorText(monitor), filterText(seccomp)].join("\n"), ids.flatMap((id) => [id, id.slice(0, 12)]));
+  return describe({ text: [plainText(plain), spec, monitorText(monitor), seccomp?.flags].join("\n"), binary: [seccomp?.program, monitor?.detachKeys] }, ids.flatMap((id) => [id, id.slice(0, 12)]));
 }
 
 /** The same for another engine. */
@@ -136,8 +143,8 @@ export function describeOciExec(launch: OciExecLaunch): Described | undefined {
   const { name: _, process, seccomp, monitor, namespaces, linux, ...plain } = launch;
   const spec = specText([process, { ...linux, seccomp: undefined }]);
   if (spec === undefined) return undefined;
-  const text = [plainText({ ...plain, namespaces: [...namespaces] }), spec, monitorText(monitor), filterText(seccomp)].join("\n");
-  return describe(text, idsIn(text, launch.name));
+  const text = [plainText({ ...plain, namespaces: [...namespaces] }), spec, monitorText(monitor), seccomp?.flags].join("\n");
+  return describe({ text, binary: [seccomp?.program, monitor?.detachKeys] }, idsIn(text, launch.name));
 }
 
 /** An encoded plan: one that was kept, or else compiled, and kept for the next. */

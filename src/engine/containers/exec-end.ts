@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import type { ContainerRecord } from "../../storage/state/index.ts";
-import type { EngineContext } from "../context.ts";
+import type { ContainerId, EngineContext } from "../context.ts";
 import { containerPaths } from "../paths.ts";
 import { processAt, readIfThere } from "../processes.ts";
 import { appendEvent } from "./events.ts";
@@ -21,7 +21,7 @@ export function endExec(context: EngineContext, record: ContainerRecord, execId:
 
 /** For a command whose caller did not wait: by the process that its monitor starts. */
 export function finishExec(context: EngineContext, containerId: string, execId: string): void {
-  const record = context.store.containers.list().find(({ id }) => id === containerId);
+  const record = context.store.containers.get(containerId as ContainerId); // one that is none is not found
   if (record === undefined) return; // and with it all that was known of the command
   const status = readIfThere(execStatusPath(context, record, execId));
   // Without a status the container ended first, and killed what was in it.

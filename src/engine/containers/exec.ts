@@ -75,6 +75,9 @@ async function runExec(context: EngineContext, record: ContainerRecord, { id, re
   const { execs } = context.store;
   const { streams, signal } = options;
   throwIfCancelled(signal);
+  // Loaded where there is something to compile.
+  const compiled = async (): Promise<Plan> => (await import("../../runtime/exec.ts")).compileExec(launch);
+  const plan = await keptPlan(context.plans, describeExec(launch, [record.id, id]), compiled);
   const words = request.command.join(" ");
   const recordStart = (): void => {
     const self = processAt(process.pid);
@@ -86,9 +89,6 @@ async function runExec(context: EngineContext, record: ContainerRecord, { id, re
   };
   // What a monitor's finisher looks for has to be there before it can end.
   if (monitored) recordStart();
-  // Loaded where there is something to compile.
-  const compiled = async (): Promise<Plan> => (await import("../../runtime/exec.ts")).compileExec(launch);
-  const plan = await keptPlan(context.plans, describeExec(launch, [record.id, id]), compiled);
   const running = await startPlan(plan, {
     keel: context.keel, directory: containerPaths(context.paths, record.id).run, inherit: [directory],
     stdio: stdioOf(streams),

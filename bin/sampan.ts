@@ -9,8 +9,8 @@ globalThis.sampanEmbedded = { path: keelPath, version: KEEL_VERSION, build: BUIL
 async function run(): Promise<number> {
   // Whoever starts it through npm's launcher cannot choose its name.
   const chosen = process.env["SAMPAN_PROGRAM"];
-  delete process.env["SAMPAN_PROGRAM"];
-  if (chosen === "sampan-oci" || /(?:^|\/)sampan-oci$/.test(process.argv0) || process.execPath.endsWith("/sampan-oci")) {
+  if (chosen !== undefined) delete process.env["SAMPAN_PROGRAM"];
+  if (chosen === "sampan-oci" || process.argv0 === "sampan-oci" || process.argv0.endsWith("/sampan-oci") || process.execPath.endsWith("/sampan-oci")) {
     const { main } = await import("../src/oci-cli/main.ts");
     return main(process.argv.slice(2));
   }

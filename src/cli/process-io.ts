@@ -31,7 +31,7 @@ export function processIo(): Io {
 }
 
 function writeAll(descriptor: number, data: string | Uint8Array): void {
-  const bytes = typeof data === "string" ? Buffer.from(data) : data;
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
   let written = 0;
   while (written < bytes.length) {
     try {

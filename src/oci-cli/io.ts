@@ -3,7 +3,7 @@ import { errnoOf } from "../base/errors.ts";
 
 /** All of a text, at once: the runtime's own stream objects cost more to make than a whole command takes. */
 export function print(fd: 1 | 2, text: string): void {
-  const bytes = Buffer.from(text);
+  const bytes = new TextEncoder().encode(text);
   for (let at = 0; at < bytes.length; ) {
     try {
       at += writeSync(fd, bytes, at, bytes.length - at);

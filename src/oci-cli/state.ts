@@ -65,7 +65,10 @@ export interface Container {
 }
 
 export function checkId(id: string): string {
-  if (!isContainerId(id)) throw new SampanError("invalid", `Cannot use container id "${id}": ids are letters, digits, "_", "+", "-" and ".", and not "." or ".."`);
+  if (!isContainerId(id)) {
+    const odd = /[^\w+.-]/.exec(id)?.[0];
+    throw new SampanError("invalid", `Cannot use container ID "${id}": ${odd === undefined ? "invalid name" : `invalid character ${JSON.stringify(odd)}`}; ids are letters, digits, "_", "+", "-" and ".", and not "." or ".."`);
+  }
   return id;
 }
 

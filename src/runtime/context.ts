@@ -12,6 +12,8 @@ export interface HostTrees {
   readonly mounts: ReadonlyMap<Mount, Call>;
   /** The root filesystem, where it is a directory of the host. */
   readonly root: Call | undefined;
+  /** Device nodes by path, where the inside is not allowed to make them. */
+  readonly devices?: ReadonlyMap<string, Call>;
 }
 
 /** What the stages of the compiler share while they add to one plan. */

@@ -1,9 +1,9 @@
 import { Block } from "../plan/index.ts";
-import type { Line } from "../plan/index.ts";
-import type { Device } from "../oci/index.ts";
+import type { Call, Line } from "../plan/index.ts";
+import type { Device, RuntimeConfig } from "../oci/index.ts";
 import * as C from "../linux/constants.ts";
 import type { Context, Fd } from "./context.ts";
-import { attach, cloneTree } from "./mounts.ts";
+import { attach, cloneTree, newFilesystem } from "./mounts.ts";
 import { makeInRoot, openInRoot } from "./resolve.ts";
 
 /** Every container has these (runtime-spec config-linux.md "Default Devices"). */
@@ -17,27 +17,75 @@ const LINKS: readonly (readonly [name: string, target: string])[] = [
 
 const TYPES: Record<string, number> = { c: C.S_IFCHR, u: C.S_IFCHR, b: C.S_IFBLK, p: C.S_IFIFO };
 
+function wantedDevices(config: RuntimeConfig): Iterable<Device> {
+  const wanted = new Map<string, Device>();
+  for (const [name, major, minor] of STANDARD) wanted.set(`/dev/${name}`, { type: "c", path: `/dev/${name}`, major, minor, fileMode: 0o666, uid: 0, gid: 0 });
+  for (const device of config.linux?.devices ?? []) wanted.set(device.path, device);
+  return wanted.values();
+}
+
+/** mknod(2) takes no number for a FIFO. */
+function nodeOf({ type, fileMode = 0o666, major = 0, minor = 0 }: Device): readonly [mode: number, number: number] {
+  return [(TYPES[type] ?? C.S_IFCHR) | fileMode, type === "p" ? 0 : C.makeDevice(major, minor)];
+}
+
+/** The id outside of one inside; undefined for one that the namespace does not have. */
+function outsideId(id: number, mappings: NonNullable<RuntimeConfig["linux"]>["uidMappings"]): number | undefined {
+  const mapping = mappings?.find(({ containerID, size }) => id >= containerID && id < containerID + size);
+  return mapping === undefined ? undefined : mapping.hostID + id - mapping.containerID;
+}
+
 /**
- * Device nodes. In a user namespace mknod(2) is refused, so the host's own nodes are bound there instead.
+ * Nodes for a new user namespace, where mknod(2) is refused: made outside, on a filesystem that is attached nowhere, and owned by
+ * whom the config says, through the mappings. Where the outside may not make them either (it is in such a namespace itself), or an
+ * owner is not mapped, the host's own node is taken.
+ */
+export function takeDeviceNodes(context: Context, line: Line): ReadonlyMap<string, Call> {
+  const { config, where } = context;
+  const why = "made outside: mknod is not allowed in a user namespace";
+  const nodes = newFilesystem(line, "tmpfs", [["mode", "0755"]], C.MOUNT_ATTR_NOSUID | C.MOUNT_ATTR_NOEXEC, { what: `make device nodes ${where}`, why, source: "dev" });
+  const taken = new Map<string, Call>();
+  let serial = 0;
+  for (const device of wantedDevices(config)) {
+    const what = `make device "${device.path}" ${where}`;
+    const name = String(serial++);
+    const [mode, number] = nodeOf(device);
+    const uid = outsideId(device.uid ?? 0, config.linux?.uidMappings);
+    const gid = outsideId(device.gid ?? 0, config.linux?.gidMappings);
+    const host = { what, why: "the host's own node" };
+    if (uid === undefined || gid === undefined) {
+      taken.set(device.path, cloneTree(line, C.AT_FDCWD, device.path, false, host));
+      continue;
+    }
+    const made = line.call("mknodat", [nodes, name, mode, number], { what, why, tolerate: ["EPERM"] });
+    line.unless({ of: made, is: "failed" }, () => {
+      line.call("fchmodat", [nodes, name, mode & 0o7777], { what, why: "its mode, whatever the umask" });
+      line.call("fchownat", [nodes, name, uid, gid, C.AT_SYMLINK_NOFOLLOW], { what, why: "its owner, as it is called outside" });
+    });
+    const own = line.call("open_tree", [nodes, name, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], { what, why: "a mount of this node alone", tolerate: ["ENOENT"] });
+    const found = line.call("open_tree", [C.AT_FDCWD, device.path, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], { ...host, when: { of: own, is: "failed" } });
+    taken.set(device.path, line.pick(own, found, { what, why: "whichever there is" }));
+  }
+  return taken;
+}
+
+/**
+ * Device nodes. In a user namespace mknod(2) is refused: there nodes made outside are bound, or the host's own.
  * `dev` is the root of a /dev that this plan itself made; undefined if the config brought another.
  */
 export function addDevices(context: Context, root: Fd, dev: Fd | undefined, inUserNamespace: boolean): void {
   const { inner: line, config } = context;
   line.stage("devices");
-  const wanted = new Map<string, Device>();
-  for (const [name, major, minor] of STANDARD) wanted.set(`/dev/${name}`, { type: "c", path: `/dev/${name}`, major, minor, fileMode: 0o666, uid: 0, gid: 0 });
-  for (const device of config.linux?.devices ?? []) wanted.set(device.path, device);
-  for (const device of wanted.values()) {
+  for (const device of wantedDevices(config)) {
     const what = `make device "${device.path}" ${context.where}`;
     const name = device.path.startsWith("/dev/") ? device.path.slice(5) : "";
     const simple = dev !== undefined && name !== "" && !name.includes("/");
     if (inUserNamespace) {
-      const source = cloneTree(line, C.AT_FDCWD, device.path, false, { what, why: "mknod is not allowed in a user namespace: the host's node is bound" });
+      const source = context.trees?.devices?.get(device.path) ?? cloneTree(line, C.AT_FDCWD, device.path, false, { what, why: "mknod is not allowed in a user namespace: the host's node is bound" });
       attach(line, source, makeInRoot(line, root, device.path, "file", { what, why: "a place for it" }), what);
       continue;
     }
-    const mode = (TYPES[device.type] ?? C.S_IFCHR) | (device.fileMode ?? 0o666);
-    const number = device.type === "p" ? 0 : C.makeDevice(device.major ?? 0, device.minor ?? 0);
+    const [mode, number] = nodeOf(device);
     let parent: Fd = root;
     let base = name;
     if (simple) parent = dev;

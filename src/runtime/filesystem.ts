@@ -4,7 +4,7 @@ import type { Line } from "../plan/index.ts";
 import * as C from "../linux/constants.ts";
 import { addCgroupView } from "./cgroup-view.ts";
 import type { Context, HostTrees } from "./context.ts";
-import { addDevices } from "./devices.ts";
+import { addDevices, takeDeviceNodes } from "./devices.ts";
 import { addMasks } from "./masks.ts";
 import { addMount, isBind, isReadonlyTmpfs, makeFilesystem, setAttributes, takeBindSource } from "./mounts.ts";
 import { openMaskCover } from "./null-device.ts";
@@ -12,8 +12,11 @@ import { makeInRoot } from "./resolve.ts";
 import { addRoot, takeRoot } from "./rootfs.ts";
 import { addSysctls } from "./sysctls.ts";
 
-/** While `line` still sees the host's mounts, and before anything is made private: a copy that shall hear of the host's mounts has to be their peer now. */
-export function takeHostTrees(context: Context, line: Line): HostTrees {
+/**
+ * While `line` still sees the host's mounts, and before anything is made private: a copy that shall hear of the host's mounts has to
+ * be their peer now. With `nodes` the device nodes too.
+ */
+export function takeHostTrees(context: Context, line: Line, nodes = false): HostTrees {
   const root = takeRoot(context, line);
   const mounts = new Map<Mount, Call>();
   // The mount table is in the order in which mounts are made, not attached (since Linux 6.8), and has to be the config's:
@@ -24,7 +27,12 @@ export function takeHostTrees(context: Context, line: Line): HostTrees {
     if (isBind(mount)) mounts.set(mount, takeBindSource(context, line, mount));
     else if (inOrder && mount.type !== "cgroup") mounts.set(mount, makeFilesystem(context, mount));
   }
-  return { mounts, root };
+  return { mounts, root, ...(nodes && !bringsDevices(context) ? { devices: takeDeviceNodes(context, line) } : {}) };
+}
+
+/** A /dev of the config's own is taken as it is: no nodes are put into it. */
+function bringsDevices(context: Context): boolean {
+  return (context.config.mounts ?? []).some((mount) => mount.destination === "/dev" && mount.type !== "tmpfs");
 }
 
 export function buildRoot(context: Context, cwd: string, namespaces: ReadonlyMap<NamespaceType, string | undefined>, newUser: boolean):
@@ -39,7 +47,7 @@ export function buildRoot(context: Context, cwd: string, namespaces: ReadonlyMap
     if (mount.type === "cgroup") addCgroupView(context, mount, root);
     else mounted.set(mount.destination, addMount(context, mount, root, trees.mounts));
   }
-  const bindDev = (config.mounts ?? []).some((mount) => mount.destination === "/dev" && mount.type !== "tmpfs");
+  const bindDev = bringsDevices(context);
   const dev = bindDev ? undefined : mounted.get("/dev");
   if (!bindDev) addDevices(context, root, dev, newUser);
   if (cwd !== "/") makeInRoot(inner, root, cwd, "directory", { what: `make the working directory "${cwd}" ${where}`, why: "process.cwd, made if it is missing" });

@@ -70,6 +70,14 @@ describe("validateConfig", () => {
     expect(problems.length).toBeGreaterThanOrEqual(9);
   });
 
+  test("SCHED_DEADLINE: runtime, deadline and period in their order", () => {
+    const withTimes = (runtime?: number, deadline?: number, period?: number): string[] =>
+      validateConfig({ ...config, process: { cwd: "/", args: ["x"], scheduler: { policy: "SCHED_DEADLINE", ...(runtime === undefined ? {} : { runtime }), ...(deadline === undefined ? {} : { deadline }), ...(period === undefined ? {} : { period }) } } });
+    for (const good of [[1024, 1024], [10_000, 20_000, 20_000], [10_000, 20_000, 0]] as const) expect(withTimes(...good)).toEqual([]);
+    for (const bad of [[], [0, 20_000, 20_000], [1023, 20_000], [20_000, 10_000, 30_000], [10_000, 30_000, 20_000], [10_000]] as const)
+      expect(withTimes(...bad)).toEqual([expect.stringContaining("SCHED_DEADLINE needs 1024 ns <= runtime <= deadline <= period")]);
+  });
+
   test("ids become names of directories, and nothing else", () => {
     for (const good of ["a", "A.b-c_d+1", ".hidden", "a".repeat(255)]) expect(isContainerId(good)).toBe(true);
     for (const bad of ["", ".", "..", "a/b", "../a", "a b", "a\n", "ä", "a".repeat(256)]) expect(isContainerId(bad)).toBe(false);

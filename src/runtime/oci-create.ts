@@ -70,7 +70,7 @@ export function compileCreate(launch: OciLaunch): Plan {
     outer.call("prctl", [C.PR_SET_PDEATHSIG, C.SIGKILL, 0, 0, 0], { what: `tie the creation to its creator ${where}`, why: "a creation that nobody waits for any more ends, and its hooks with it" });
   const cgroup = launch.cgroup ? addCgroup(outer, launch.cgroup, where) : { tasks: [], directory: undefined };
   outer.stage("host trees");
-  const context: Context = foreign ? { ...base, trees: takeHostTrees(base, outer) } : base;
+  const context: Context = foreign ? { ...base, trees: takeHostTrees(base, outer, newUser) } : base;
   const meeting = meet(context, launch, newUser);
   if (foreign && program.oomScoreAdj !== undefined) writeFile(context, "/proc/self/oom_score_adj", String(program.oomScoreAdj), "inherited: inside, the user namespace might not allow it", outer);
   if (isNew("time")) setTimeOffsets(outer, config.linux?.timeOffsets ?? {}, where);

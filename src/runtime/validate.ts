@@ -3,6 +3,9 @@ import { rlimitNumber } from "./identity.ts";
 import { cpuMask, MEMORY_POLICY_FLAGS, MEMORY_POLICY_MODES, PERSONALITY_DOMAINS, SCHEDULER_FLAGS, SCHEDULER_POLICIES } from "./scheduling.ts";
 import { sysctlPath, sysctlProblem } from "./sysctls.ts";
 
+/** DL_SCALE of kernel/sched/deadline.c: finer runtimes are refused. */
+const DEADLINE_GRAIN_NS = 1024;
+
 type Add = (problem: string) => void;
 
 const quote = (value: unknown): string => JSON.stringify(value);
@@ -64,6 +67,12 @@ export function checkProcess(process: Process, at: string, add: Add): void {
     if (!realtime && (scheduler.priority ?? 0) !== 0) add(`${at}.scheduler.priority is for SCHED_FIFO and SCHED_RR only`);
     if (scheduler.policy !== "SCHED_DEADLINE" && (scheduler.runtime || scheduler.deadline || scheduler.period))
       add(`${at}.scheduler: runtime, deadline and period are for SCHED_DEADLINE only`);
+    if (scheduler.policy === "SCHED_DEADLINE") {
+      const { runtime = 0, deadline = 0, period = 0 } = scheduler;
+      // sched(7): the kernel would only say EINVAL. A period of 0 is the deadline.
+      if (runtime < DEADLINE_GRAIN_NS || deadline < runtime || (period !== 0 && period < deadline))
+        add(`${at}.scheduler: SCHED_DEADLINE needs ${DEADLINE_GRAIN_NS} ns <= runtime <= deadline <= period, not runtime ${runtime}, deadline ${deadline}, period ${period}`);
+    }
   }
   for (const list of [execCPUAffinity?.initial, execCPUAffinity?.final])
     if (list !== undefined && list !== "" && !cpuMask(list)) add(`${at}.execCPUAffinity ${quote(list)} is not a list of CPUs`);

@@ -67,6 +67,24 @@ test("tmpcopyup: a tmpfs begins with what the image has there, with owners, mode
   expect(refused.stderr).toContain("tmpcopyup, which is for a tmpfs only");
 }, 60_000);
 
+test("device nodes in a user namespace: those that the host has not too, with the owner and mode that were asked for", async () => {
+  const devices = [
+    { path: "/dev/own/ram", type: "b", major: 1, minor: 5, uid: 10, gid: 11, fileMode: 0o157 },
+    { path: "/dev/pipe", type: "p", fileMode: 0o640 },
+    { path: "/dev/nul", type: "c", major: 1, minor: 3, fileMode: 0o666 },
+  ];
+  const script = "stat -c '%n %F %t:%T %u:%g %a' /dev/own/ram /dev/pipe /dev/nul /dev/null; echo x >/dev/nul && echo written; grep ' /dev/null ' /proc/self/mountinfo | cut -d' ' -f6";
+  const result = await sh(script, [], (config) => {
+    inUserNamespace(config);
+    config.linux["devices"] = devices;
+    config.linux.resources = { devices: [{ allow: true, access: "rwm" }] };
+  });
+  expect(result.stdout, result.stderr).toBe([
+    "/dev/own/ram block special file 1:5 10:11 157", "/dev/pipe fifo 0:0 0:0 640", "/dev/nul character special file 1:3 0:0 666",
+    "/dev/null character special file 1:3 0:0 666", "written", "rw,nosuid,noexec,relatime", "",
+  ].join("\n"));
+}, 60_000);
+
 test("a bind mount's source may be what an earlier mount of the list has put into the root filesystem", async () => {
   const source = join(temp.path, "source");
   mkdirSync(join(source, "sub"), { recursive: true });

@@ -128,7 +128,7 @@ function grantable(context: Context, wanted: Capabilities, warn: boolean): Capab
     ...(b ? { bounding: filter(b) } : {}), ...(e ? { effective: filter(e) } : {}), ...(i ? { inheritable: filter(i) } : {}),
     ...(p ? { permitted: filter(p) } : {}),
   };
-  if (refused.size > 0 && warn) context.log.write("warning", `Cannot grant ${[...refused].join(", ")}: this kernel does not know them, or this process does not have them itself`);
+  if (refused.size > 0 && warn) context.log.write("warning", `ignoring unknown or unavailable capabilities: [${[...refused].join(" ")}]: this kernel does not know them, or this process does not have them itself`);
   // The kernel raises in the ambient set only what is permitted and inheritable (capabilities(7)).
   const ambient = filter(a ?? []).filter((name) => result.permitted?.includes(name) === true && result.inheritable?.includes(name) === true);
   const lacking = (a ?? []).filter((name) => !ambient.includes(name) && !refused.has(name));

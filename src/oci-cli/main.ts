@@ -17,7 +17,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     const hint = error instanceof SampanError && error.hint !== undefined ? ` (${error.hint})` : "";
     const message = `${messageOf(error).replaceAll("\n", "; ")}${hint}`;
     log.write("error", message);
-    print(2, `${message}\n`);
+    print(2, `error: ${message}\n`);
     if (log.debug && error instanceof Error && error.stack !== undefined) log.write("debug", error.stack);
     return error instanceof SampanError ? (error.exitCode ?? 1) : 1;
   }

@@ -47,22 +47,17 @@ static int decode(struct plan *p, u32 size) {
 }
 
 static u8 *map(u64 size, int flags, int fd) {
-  long at = SYS(__NR_mmap, 0, size, PROT_READ_ | PROT_WRITE_, flags, fd, 0);
-  if (at < 0 && at > -4096) stop(NONE, (int)-at);
-  return (u8 *)at;
+  return (u8 *)must(SYS(__NR_mmap, 0, size, PROT_READ_ | PROT_WRITE_, flags, fd, 0));
 }
 
 /* Reads one part: 1 if there was one, 0 at end-of-file. Stops on anything malformed. */
 static int read_part(struct plan *p) {
   struct header h;
-  long r = read_all(p->from, &h, sizeof h);
-  if (r == 1) return 0;
-  if (r < 0) stop(NONE, (int)-r);
+  if (must(read_all(p->from, &h, sizeof h)) == 1) return 0;
   if (h.magic != PLAN_MAGIC || h.size < sizeof h || h.size > PLAN_MAX) stop(NONE, ENOEXEC);
   memcpy(p->base, &h, sizeof h);
   if (read_all(p->from, p->base + sizeof h, h.size - sizeof h) != 0) stop(NONE, ENOEXEC);
-  r = decode(p, h.size);
-  if (r < 0) stop(NONE, (int)-r);
+  must(decode(p, h.size));
   return 1;
 }
 

@@ -107,6 +107,12 @@ __attribute__((noreturn)) static void stop(u32 index, int error) {
   quit(125);
 }
 
+/* The result of a call of keel's own, which is no instruction of the plan. */
+static long must(long r) {
+  if (r < 0) stop(NONE, (int)-r);
+  return r;
+}
+
 static void record_end(int status, int signal) {
   struct report *r = plan.report;
   r->exit_ns = now_ns(CLOCK_REALTIME_);
@@ -315,10 +321,8 @@ static void execute(struct plan *p, u32 pc, u32 end) {
 
 static void fork_monitor(void) {
   int ends[2];
-  long r = SYS(__NR_socketpair, 1 /* AF_UNIX */, 5 /* SEQPACKET */ | O_CLOEXEC_, 0, ends);
-  if (r < 0) stop(NONE, (int)-r);
-  long pid = fork_();
-  if (pid < 0) stop(NONE, (int)-pid);
+  must(SYS(__NR_socketpair, 1 /* AF_UNIX */, 5 /* SEQPACKET */ | O_CLOEXEC_, 0, ends));
+  long pid = must(fork_());
   if (pid > 0) {
     SYS(__NR_close, ends[1]);
     plan.report->monitor_pid = (i32)pid;

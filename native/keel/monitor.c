@@ -400,8 +400,7 @@ static int fired(int entry) { return entry >= 0 && polls[entry].revents; }
 __attribute__((noreturn)) static void monitor(const struct monitor *given) {
   config = *given;
   u64 all = ~0ull;
-  int signals = (int)SYS(__NR_signalfd4, -1, &all, 8, O_CLOEXEC_ | O_NONBLOCK_);
-  if (signals < 0) stop(NONE, -signals);
+  int signals = (int)must(SYS(__NR_signalfd4, -1, &all, 8, O_CLOEXEC_ | O_NONBLOCK_));
   int ours[3] = {config.in, config.out[0], config.out[1]}, streams[3];
   for (int i = 0; i < 3; i++) {
     if (ours[i] >= 0) SYS(__NR_fcntl, ours[i], 4 /* F_SETFL */, O_NONBLOCK_);
@@ -409,9 +408,10 @@ __attribute__((noreturn)) static void monitor(const struct monitor *given) {
   }
   if (!(config.flags & MON_DETACHED)) add_client(plan.front, streams, 1, config.attach);
   else if (let_go(), !(config.flags & MON_KEEP_STDIN)) close_input();
-  long r = write_all(config.release, "g", 1);
-  if (r < 0) stop(NONE, (int)-r);
+  must(write_all(config.release, "g", 1));
   SYS(__NR_close, config.release);
+  /* No instruction comes after this one: their pages, most of what a monitor would hold, go back. */
+  SYS(__NR_madvise, plan.base, plan.head.relocs & ~4095u, 4 /* MADV_DONTNEED */);
 
   for (;;) {
     watched = 0;

@@ -13,7 +13,7 @@ export const DEVIATIONS: readonly Deviation[] = [
   {
     about: "the daemon",
     docker: "`dockerd` runs as root all the time; the client talks to it",
-    sampan: "there is none: each command does its work and ends; a monitor of some 100 kB stays with each container",
+    sampan: "there is none: each command does its work and ends; a monitor of some 60 kB stays with each container",
     why: "nothing to start, to restart or to break all containers at once",
   },
   {

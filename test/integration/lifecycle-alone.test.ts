@@ -75,6 +75,14 @@ describe("the truth", () => {
     expect(leftovers(id)).toEqual([]);
   });
 
+  test("a monitor gives its plan's pages back: 100 kB of memory (PSS) are enough for a whole container's", async () => {
+    const id = await background("light", "exec sleep 1000");
+    const pss = (): number => Number(/^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${monitorOf(id)}/smaps_rollup`, "utf8"))?.[1]);
+    await until("it has given them back", () => pss() < 100);
+    expect(pss()).toBeGreaterThan(4);
+    await box.ok(["rm", "-f", "light"]);
+  });
+
   test("kill -9 of the monitor: the container dies with it, and whoever looks says so", async () => {
     const id = await background("headless", "exec sleep 1000");
     const { Pid } = await stateOf("headless");

@@ -74,7 +74,7 @@ export const bench: Bench = {
   text: "The cost of a bridge network and of a published port at a container's start, and TCP throughput beside Docker's bridge. Each figure of a start is the median difference of nine pairs of calls, one right after the other.",
   unit: "ms",
   better: "lower",
-  rounds: 5,
+  rounds: 9,
   warmup: 1,
   summary: [
     { label: "from a container to its host", unit: "Gbit/s", sampan: "sampan-to-host", peers: { docker: "docker-to-host" } },

@@ -131,10 +131,10 @@ export const DEVIATIONS: readonly Deviation[] = [
     why: "no process; the price: a program that asks a DNS server by itself, without the C library, sees no names of containers",
   },
   {
-    about: "`network connect` of a container with `--network none`",
-    docker: "refused",
-    sampan: "connects it: from then on it is on that network alone",
-    why: "there is nothing in the way: it has a namespace of its own",
+    about: "names of networks",
+    docker: "any text of any length",
+    sampan: "letters, digits, `_`, `.` and `-`, as containers' names, and at most 255",
+    why: "they are part of names by which containers find each other: `web.net`",
   },
   {
     about: "the container's mounts",

@@ -52,6 +52,9 @@ const LONG_KEYS: Readonly<Record<string, string>> = {
   "com.docker.network.bridge.host_binding_ipv4": "host-binding",
 };
 
+/** It is part of names by which containers are found ("web.net"), and those have at most 255 bytes (RFC 1035). */
+const LONGEST_NAME = 255;
+
 /** Bridges can have 68 to 65535 bytes (RFC 791; ETH_MAX_MTU), and IPv6 needs 1280 (RFC 8200). */
 function readOptions(request: NetworkCreateRequest, problems: string[]): Options {
   const options = { mtu: 0, icc: true, masquerade: true, bridge: "", hostBinding: "" };
@@ -94,12 +97,15 @@ export function validateNetworkCreate(request: NetworkCreateRequest, facts: Netw
   const problems: string[] = [];
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(request.name)) {
     problems.push(`invalid network name ${JSON.stringify(request.name)}: only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
-  } else if (facts.networks.some((n) => n.name === request.name) || Object.hasOwn(PREDEFINED_NETWORKS, request.name) || request.name === "default" || request.name === "container") {
+  } else if (request.name.length > LONGEST_NAME) {
+    problems.push(`invalid network name ${request.name.slice(0, 20)}…: it is ${request.name.length} characters long, and ${LONGEST_NAME} are the most`);
+  } else if (Object.hasOwn(PREDEFINED_NETWORKS, request.name) || request.name === "default" || request.name === "container") {
+    problems.push(`operation is not permitted on predefined ${request.name} network`);
+  } else if (facts.networks.some((n) => n.name === request.name)) {
     problems.push(`network with name ${request.name} already exists`);
   }
-  if (request.driver !== "bridge") {
-    problems.push(`could not find plugin ${request.driver} in v1 plugin registry: plugin not found${Object.hasOwn(PREDEFINED_NETWORKS, request.driver) ? `; there is one "${request.driver}" network and it is there` : ""}`);
-  }
+  if (request.driver === "host" || request.driver === "null") problems.push(`only one instance of "${request.driver}" network is allowed`);
+  else if (request.driver !== "bridge") problems.push(`could not find plugin ${request.driver} in v1 plugin registry: plugin not found`);
   const options = readOptions(request, problems);
   if (options.bridge !== "" && (facts.interfaces.includes(options.bridge) || facts.networks.some((n) => n.bridge === options.bridge))) {
     problems.push(`bridge name ${options.bridge} is taken by another interface or network`);

@@ -77,7 +77,7 @@ export function poolProblems(pool: { subnet: string; gateway?: string; ipRange?:
   const gateway = pool.gateway === undefined ? undefined : inside("gateway", pool.gateway);
   for (const [name, text] of Object.entries(pool.auxAddresses ?? {})) {
     const ip = inside(`auxiliary address ${name}:`, text);
-    if (ip !== undefined && ip.value === gateway?.value) problems.push(`invalid auxiliary address ${name}: ${text}: it is the gateway`);
+    if (ip !== undefined && ip.value === (pool.gateway === undefined ? first : gateway?.value)) problems.push(`invalid auxiliary address ${name}: ${text}: it is the gateway`);
   }
   if (pool.ipRange !== undefined) {
     const ipRange = pool.ipRange;

@@ -183,7 +183,8 @@ describe("names", () => {
 
   test("on the default network there are no names; --add-host, host-gateway and host.docker.internal are there", async () => {
     await sleeper("quiet");
-    await sleeper("asker", "--add-host", "box:192.0.2.9", "--add-host", "gate:host-gateway");
+    await sleeper("asker", "--hostname", "asker.example.org", "--add-host", "box:192.0.2.9", "--add-host", "gate:host-gateway");
+    expect(await shell("asker", "cat /etc/hosts")).toContain(`${await ipv4Of("asker")}\tasker.example.org asker`);
     expect(await shell("asker", "getent -s files hosts quiet || echo unknown")).toBe("unknown");
     expect(await shell("asker", "cat /etc/hosts")).toContain("192.0.2.9\tbox\n172.17.0.1\tgate\n172.17.0.1\thost.docker.internal\n");
     expect(await fails("run", "--rm", "--network-alias", "x", "host", "true")).toMatchObject({ code: 125 });
@@ -289,6 +290,26 @@ describe("connect and disconnect", () => {
     await ok("network", "disconnect", "bridge", "web");
     await ok("restart", "-t", "0", "web");
     expect(Object.keys(await addressesIn("web"))).toEqual(["lo"]);
+    expect(await ok("container", "inspect", "-f", "{{json .NetworkSettings.Networks}}", "web")).toBe("{}");
+    // Whoever has been taken off everything may be put on anything; with --force, also off what it is not on.
+    await ok("network", "connect", "back", "web");
+    expect(Object.keys(await addressesIn("web"))).toEqual(["lo", "eth0"]);
+    await ok("network", "disconnect", "-f", "bridge", "web");
+  });
+
+  test("a container with --network none is on no other until it is taken off that", async () => {
+    await ok("network", "create", "back");
+    await sleeper("alone", "--network", "none");
+    const refused = { code: 1, stderr: containing("container cannot be connected to multiple networks with one of the networks in private (none) mode") };
+    expect(await fails("network", "connect", "back", "alone")).toEqual(refused);
+    await ok("network", "disconnect", "none", "alone");
+    expect(await fails("network", "disconnect", "none", "alone")).toEqual({ code: 1, stderr: containing("is not connected to network none") });
+    await ok("network", "connect", "--alias", "one", "back", "alone");
+    expect(Object.keys(await addressesIn("alone"))).toEqual(["lo", "eth0"]);
+    expect(await fails("network", "connect", "none", "alone")).toEqual(refused);
+    for (const [flag, wrong] of [["--ip", "foo"], ["--ip", "fd00::1"], ["--ip6", "10.0.0.1"], ["--link-local-ip", "foo"], ["--alias", "a b"]] as const) {
+      expect(await fails("network", "connect", flag, wrong, "bridge", "alone")).toEqual({ code: 1, stderr: containing(wrong) });
+    }
   });
 });
 

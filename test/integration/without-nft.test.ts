@@ -30,6 +30,24 @@ test("a network or a port that was asked for is not left out", async () => {
   expect(await sandbox.ok(["ps", "-aq"])).toBe("");
 });
 
+/** The same with an nft that answers as it does where the kernel has been built without what it is told to load. */
+const withNftThatSays = (reason: string, ...args: string[]): Promise<CommandResult> =>
+  run(["unshare", "--mount", "--net", "sh", "-c", 'mount -t tmpfs none /usr/sbin && printf "#!/bin/sh\\ncat >/dev/null; echo \\"/dev/stdin:1:1-9: Error: Could not process rule: $1\\" >&2; exit 1\\n" >/usr/sbin/nft && chmod +x /usr/sbin/nft && shift && exec "$@"', "sh", reason, SAMPAN, ...args], { env: sandbox.env });
+
+test("a kernel that lacks a part of nftables is told as one, with the modules to load, and nothing is made", async () => {
+  const before = await sandbox.ok(["ps", "-aq"]);
+  for (const [reason, isKernel] of [["Operation not supported", true], ["No such file or directory", true], ["Invalid argument", false]] as const) {
+    for (const command of [["network", "create", "mine"], ["run", "--rm", "--network", "bridge", "--rootfs", rootfs, "true"], ["run", "--rm", "-p", "8080:80", "--rootfs", rootfs, "true"]]) {
+      const { stderr, exitCode } = await withNftThatSays(reason, ...command);
+      expect(stderr).toContain(`Cannot set up the packet filter: Could not process rule: ${reason}\n`);
+      expect(stderr.includes("load it (modprobe nf_tables nft_chain_nat nft_masq)")).toBe(isKernel);
+      expect(exitCode).toBe(command[0] === "run" ? 125 : 1);
+    }
+  }
+  expect(await sandbox.ok(["ps", "-aq"])).toBe(before);
+  expect(await sandbox.ok(["network", "ls", "-q", "--filter", "type=custom"])).toBe("");
+});
+
 test("once it is installed, the same container has the network bridge", async () => {
   expect((await withoutNft("run", "-d", "--name", "early", "--rootfs", rootfs, "sleep", "1000")).exitCode).toBe(0);
   expect(await sandbox.ok(["inspect", "-f", "[{{.NetworkSettings.IPAddress}}]", "early"])).toBe("[]");

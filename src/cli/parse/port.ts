@@ -25,6 +25,8 @@ function standardNotation(text: string): string {
   for (const parameter of text.split(",")) {
     const [key, value] = cutAtEquals(parameter);
     if (value === undefined || key === "") return refuse(`invalid publish opts format (should be name=value but got '${parameter}')`);
+    // "mode" is a Swarm's, and means nothing to a container of its own.
+    if (!parameters.has(key) && key !== "mode") return refuse(`invalid field key ${key}`);
     parameters.set(key, value);
   }
   return `${parameters.get("published") ?? ""}:${parameters.get("target") ?? ""}/${parameters.get("protocol") ?? ""}`;
@@ -48,7 +50,8 @@ export function parsePublish(text: string): PortRequest[] {
   const container = portRange(containerText);
   if (container === undefined || container[0] === 0) return refuse(`invalid containerPort: ${containerText}`);
   const host = hostText === "" ? undefined : portRange(hostText);
-  if (hostText !== "" && host === undefined) return refuse(`invalid hostPort: ${hostText}`);
+  // 0 is any port, and no range begins there.
+  if (hostText !== "" && (host === undefined || (host[0] === 0 && host[1] !== 0))) return refuse(`invalid hostPort: ${hostText}`);
   const [first, end] = container;
   const count = end - first;
   if (host !== undefined && host[1] - host[0] !== count) {
@@ -74,6 +77,8 @@ export function parseExpose(text: string): string[] {
 
 /** "80" or "80/udp" of `port CONTAINER PORT` → "80/tcp". */
 export function parsePrivatePort(text: string): string {
-  const [only, ...more] = parseExpose(text);
-  return only === undefined || more.length > 0 ? refuse(`invalid port '${text}'`) : only;
+  const slash = text.indexOf("/");
+  const range = portRange(slash === -1 ? text : text.slice(0, slash));
+  if (range === undefined || range[0] !== range[1]) return refuse(`invalid port '${text}'`);
+  return `${range[0]}/${parseProtocol(slash === -1 ? "tcp" : text.slice(slash + 1))}`;
 }

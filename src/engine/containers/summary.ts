@@ -36,7 +36,8 @@ export function mountPointsOf(stored: StoredConfig): MountPoint[] {
 export const DEFAULT_NETWORK = "bridge";
 
 /** The networks that a container is to be on. */
-export function attachmentsOf({ request: { networks } }: StoredConfig): readonly NetworkAttachment[] {
+export function attachmentsOf({ request: { networks }, disconnected }: StoredConfig): readonly NetworkAttachment[] {
+  if (disconnected === true) return [];
   return networks.length === 0 ? [{ network: DEFAULT_NETWORK, aliases: [] }] : networks.filter(({ network }) => !network.startsWith("container:"));
 }
 

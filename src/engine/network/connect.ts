@@ -34,10 +34,10 @@ import type { Wish } from "./wishes.ts";
 export async function connect(context: EngineContext, name: string, attachment: NetworkAttachment): Promise<void> {
   requireRoot();
   await recordPredefined(context);
-  const wish = resolveWish(context, attachment);
   const record = await findSteady(context, name);
+  const wish = resolveWish(context, attachment);
   const stored = storedConfigOf(context, record);
-  refuseModels(networkModeOf(stored.request.networks), wish.network);
+  refuseModels(stored, wish.network);
   const problems = wishProblems(wish);
   if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1 });
   if (wishedNetworks(context, stored).some(({ id }) => id === wish.network.id)) {
@@ -52,12 +52,16 @@ function isRunning({ status }: ContainerRecord): boolean {
 }
 
 /** Docker's words where a container has no network of its own, or none at all. */
-function refuseModels(mode: string, network: NetworkRecord): void {
+function refuseModels({ request, disconnected }: StoredConfig, network: NetworkRecord): void {
+  const mode = networkModeOf(request.networks);
   if (network.driver === "host") throw new SampanError("denied", "container cannot be disconnected from host network or connected to host network");
   if (mode.startsWith("container:") || mode === "host") {
     throw new SampanError("denied", "container sharing network namespace with another container or host cannot be connected to any other network");
   }
-  if (network.driver === "none") throw new SampanError("denied", "container cannot be connected to multiple networks with one of the networks in private (none) mode");
+  if (network.driver === "none" || (mode === "none" && disconnected !== true)) {
+    const hint = network.driver === "none" ? undefined : "Take it off that first: sampan network disconnect none CONTAINER";
+    throw new SampanError("denied", "container cannot be connected to multiple networks with one of the networks in private (none) mode", { hint });
+  }
 }
 
 /** The networks that a container is to be on as far as they are still there. */
@@ -69,12 +73,15 @@ function wishedNetworks(context: EngineContext, { request }: StoredConfig): Netw
 
 /** In a transaction: changes what the container is to be on when it starts again. */
 function setNetworks(context: EngineContext, record: ContainerRecord, change: (networks: readonly NetworkAttachment[]) => NetworkAttachment[]): void {
-  const stored = storedConfigOf(context, record);
+  const { disconnected: _, ...stored } = storedConfigOf(context, record);
   const { networks } = stored.request;
   // Nothing asked for is the default network; "none" is in the way of any other.
   const explicit = networks.length === 0 ? [{ network: "bridge", aliases: [] }] : networks.filter(({ network }) => network !== "none");
   const changed = change(explicit);
-  context.store.containers.setConfig(record.id, JSON.stringify({ ...stored, request: { ...stored.request, networks: changed.length === 0 ? [{ network: "none", aliases: [] }] : changed } }));
+  const config: StoredConfig = changed.length === 0
+    ? { ...stored, disconnected: true, request: { ...stored.request, networks: [{ network: "none", aliases: [] }] } }
+    : { ...stored, request: { ...stored.request, networks: changed } };
+  context.store.containers.setConfig(record.id, JSON.stringify(config));
 }
 
 /** A descriptor of the container's network namespace; the caller closes it. */
@@ -159,7 +166,7 @@ function activeEndpoints(context: EngineContext, record: ContainerRecord): Place
   });
 }
 
-/** Takes a container off a network: at once if it runs. With `force` it is no failure if there is no such container. */
+/** Takes a container off a network: at once if it runs. With `force` it is no failure if it is not on it. */
 export async function disconnect(context: EngineContext, name: string, networkName: string, force: boolean): Promise<void> {
   requireRoot();
   await recordPredefined(context);
@@ -168,7 +175,8 @@ export async function disconnect(context: EngineContext, name: string, networkNa
   try {
     record = await findSteady(context, name);
   } catch (error) {
-    if (force && error instanceof SampanError && error.kind === "not-found") return;
+    // What a container that is gone has left on a network is removed by whoever looks at it next, so there is never anything to be forced.
+    if (force && error instanceof SampanError && error.kind === "not-found") throw network === undefined ? notFound(networkName) : new SampanError("not-found", `endpoint ${name} not found`);
     throw error;
   }
   const stored = storedConfigOf(context, record);
@@ -178,13 +186,18 @@ export async function disconnect(context: EngineContext, name: string, networkNa
     context.store.transaction(() => { setNetworks(context, record, (networks) => networks.filter((attachment) => attachment.network !== networkName)); });
     return;
   }
-  if (network.driver === "none" && networkModeOf(stored.request.networks) === "none") return; // it may be connected to others as it is
-  if (network.driver === "host" || networkModeOf(stored.request.networks) === "host") {
+  const mode = networkModeOf(stored.request.networks);
+  if (network.driver === "none" && mode === "none" && stored.disconnected !== true) {
+    context.store.transaction(() => { setNetworks(context, record, () => []); });
+    return;
+  }
+  if (mode === "host") {
     throw new SampanError("denied", "container cannot be disconnected from host network or connected to host network");
   }
   const row = context.store.endpoints.get(network.id, record.id);
   const isActive = isRunning(record) && row?.active === true;
   if (!isActive && (isRunning(record) || !wishedNetworks(context, stored).some(({ id }) => id === network.id))) {
+    if (force) return;
     throw new SampanError("conflict", `container ${record.id} is not connected to network ${network.name}`);
   }
   if (isActive) await disconnectLive(context, record, network, row);

@@ -4,6 +4,7 @@ import { ProblemsError, SampanError, errnoOf } from "../../base/errors.ts";
 import { createId } from "../../base/ids.ts";
 import { resolveNetwork, validateNetworkCreate } from "../../network/create.ts";
 import type { NetworkCreateRequest } from "../../network/create.ts";
+import { PREDEFINED_NETWORKS } from "../../network/model.ts";
 import type { NetworkRecord } from "../../network/model.ts";
 import { decodeLinks, decodeRoutes } from "../../network/rtnetlink/views.ts";
 import type { NetworkRequest } from "../api.ts";
@@ -52,7 +53,7 @@ async function record(context: EngineContext, wanted: NetworkCreateRequest, ulaG
   const interfaces = decodeLinks(await dump(context, "links")).map(({ name }) => name);
   return store.transaction((): NetworkRecord => {
     const facts = { networks: store.networks.list().map(networkOf), hostRoutes, interfaces, ulaGlobalId };
-    if (facts.networks.some(({ name }) => name === wanted.name)) throw new SampanError("already-exists", `network with name ${wanted.name} already exists`, { exitCode: 1 });
+    if (!Object.hasOwn(PREDEFINED_NETWORKS, wanted.name) && facts.networks.some(({ name }) => name === wanted.name)) throw new SampanError("already-exists", `network with name ${wanted.name} already exists`, { exitCode: 1 });
     const problems = validateNetworkCreate(wanted, facts);
     if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1 });
     const made = resolveNetwork(wanted, facts, { id: createId(), created: new Date().toISOString() });

@@ -47,12 +47,19 @@ function hostsText(context: EngineContext, stored: StoredConfig, isHost: boolean
   const gateways = hostGateways(endpoints);
   const extra: HostsEntry[] = extraHosts(request.addHosts, gateways);
   if (!extra.some(({ names }) => names.includes(HOST_NAME))) for (const address of gateways) extra.push({ address, names: [HOST_NAME] });
-  const fqdn = request.domainname === undefined ? [] : [`${stored.hostname}.${request.domainname}`];
   const own = endpoints.flatMap(({ ipv4, ipv6 }) => [ipv4, ipv6]).filter((address) => address !== undefined);
   return buildHosts({
-    ownNames: [...fqdn, stored.hostname], ownAddresses: own, extra, ipv6: endpoints.some((endpoint) => endpoint.ipv6 !== undefined),
+    ownNames: ownNames(stored.hostname, request.domainname), ownAddresses: own, extra, ipv6: endpoints.some((endpoint) => endpoint.ipv6 !== undefined),
     members: membersFor(context, endpoints.map(({ network }) => network).filter(({ name }) => name !== DEFAULT_NETWORK).map(({ id }) => id)),
   });
+}
+
+/** "web.example.org web", also where the host name itself has the domain; a bare name alone. */
+function ownNames(hostname: string, domainname: string | undefined): string[] {
+  const full = domainname === undefined ? hostname : `${hostname}.${domainname}`;
+  const dot = hostname.indexOf(".");
+  const short = domainname === undefined && dot > 0 ? hostname.slice(0, dot) : hostname;
+  return full === short ? [full] : [full, short];
 }
 
 /** The host's addresses as the container sees them; of an internal network too, where the host is the only one there. */

@@ -12,6 +12,8 @@ export interface StoredConfig {
   /** Every mount that was asked for or that the image declares, with volumes by name. */
   readonly mounts: readonly StoredMount[];
   readonly createdMs: number;
+  /** `network disconnect` has taken it off every network that it was on: `request.networks` is none, and any may be connected. */
+  readonly disconnected?: true;
 }
 
 export interface StoredMount {

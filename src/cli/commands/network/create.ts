@@ -31,7 +31,7 @@ export const command = defineCommand({
     const { id, warnings } = await networks.create(
       {
         name: args[0] ?? "",
-        driver: flags.driver ?? "bridge",
+        driver: flags.driver === undefined || flags.driver === "" ? "bridge" : flags.driver,
         internal: flags.internal,
         ipv6: flags.ipv6,
         attachable: flags.attachable,

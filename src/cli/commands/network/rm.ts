@@ -12,8 +12,10 @@ export const command = defineCommand({
     return forEachName(context, args, async (name) => {
       try {
         await networks.remove(name, { signal: context.signal });
+        return true;
       } catch (error) {
         if (!flags.force || !isNotFound(error)) throw error;
+        return false;
       }
     });
   },

@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, mkdirSync, openSync } from "node:fs";
 import { ProblemsError, SampanError } from "../../base/errors.ts";
 import { attachFromHost, configureOneMore, containerSysctls } from "../../network/attach.ts";
 import type { Attachment } from "../../network/attach.ts";
@@ -6,6 +6,7 @@ import { newRoute } from "../../network/rtnetlink/address.ts";
 import { BatchWriter } from "../../network/rtnetlink/batch.ts";
 import { interfaceIndexFor, interfaceNameFor } from "../../network/model.ts";
 import type { NetworkRecord } from "../../network/model.ts";
+import { withLock } from "../../storage/state/index.ts";
 import type { ContainerRecord, EndpointRecord } from "../../storage/state/index.ts";
 import { storedConfigOf } from "../containers/begin.ts";
 import { processOf } from "../containers/liveness.ts";
@@ -34,6 +35,19 @@ import type { Wish } from "./wishes.ts";
 export async function connect(context: EngineContext, name: string, attachment: NetworkAttachment): Promise<void> {
   requireRoot();
   await recordPredefined(context);
+  await inTurn(context, () => connectAlone(context, name, attachment));
+}
+
+/**
+ * One connection or disconnection at a time: each is first in the store and then in the kernel or the other way round, and a disconnection
+ * between the two would find no interface to remove, which then comes and stays.
+ */
+function inTurn<T>(context: EngineContext, work: () => Promise<T>): Promise<T> {
+  mkdirSync(context.paths.state, { recursive: true, mode: 0o700 });
+  return withLock(`${context.paths.state}/connect.lock`, work);
+}
+
+async function connectAlone(context: EngineContext, name: string, attachment: NetworkAttachment): Promise<void> {
   const record = await findSteady(context, name);
   const wish = resolveWish(context, attachment);
   const stored = storedConfigOf(context, record);
@@ -170,6 +184,10 @@ function activeEndpoints(context: EngineContext, record: ContainerRecord): Place
 export async function disconnect(context: EngineContext, name: string, networkName: string, force: boolean): Promise<void> {
   requireRoot();
   await recordPredefined(context);
+  await inTurn(context, () => disconnectAlone(context, name, networkName, force));
+}
+
+async function disconnectAlone(context: EngineContext, name: string, networkName: string, force: boolean): Promise<void> {
   const network = findNetwork(context, networkName);
   let record: ContainerRecord;
   try {

@@ -1,0 +1,79 @@
+// Networks where several people or odd protocols are at work: many hands on one container, SCTP, a host whose resolver is on its own
+// loopback. Needs root, ip, nft, python3.
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { createHostNetns, EXECUTABLE, type HostNetns } from "../support/host-netns.ts";
+import { createSandbox } from "../support/sandbox.ts";
+
+setDefaultTimeout(120_000);
+
+let world: HostNetns;
+beforeAll(async () => { world = await createHostNetns(); });
+afterAll(async () => { await world[Symbol.asyncDispose](); });
+
+const ok = (...args: string[]): Promise<string> => world.sandbox.ok(args);
+
+test("whoever connects and disconnects one container at the same time takes turns: what the store says is there, and nothing else", async () => {
+  await ok("network", "create", "busy");
+  await ok("run", "-d", "--name", "web", "host", "sleep", "600");
+  for (let round = 0; round < 3; round++) {
+    const results = await Promise.all(Array.from({ length: 12 }, (_, i) => world.sandbox.sampan(["network", i % 2 === 0 ? "connect" : "disconnect", "busy", "web"])));
+    for (const { exitCode, stderr } of results) expect([exitCode, stderr.replace(/[0-9a-f]{64}/, "ID")]).toBeOneOf([[0, ""], [1, "sampan: endpoint with name web already exists in network busy\n"], [1, "sampan: container ID is not connected to network busy\n"]]);
+    const isMember = (await ok("network", "inspect", "-f", "{{len .Containers}}", "busy")) === "1";
+    expect((await ok("exec", "web", "ls", "/sys/class/net")).split("\n")).toEqual(["eth0", ...(isMember ? ["eth1"] : []), "lo"]);
+    expect((world.host.ip("link") as { ifname: string }[]).filter(({ ifname }) => ifname.startsWith("spv"))).toHaveLength(isMember ? 2 : 1); // ip(8) -j
+    expect(await ok("ps", "--format", "{{.Networks}}")).toBe(isMember ? "bridge,busy" : "bridge");
+  }
+  await ok("rm", "-f", "web");
+  await ok("network", "rm", "busy");
+});
+
+/** Waits for one SCTP packet on a raw socket, whether the kernel has SCTP or not, and says whence and whither it came. */
+const RECEIVER = `
+import socket, struct
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132)
+print("ready", flush=True)
+packet, (sender, _) = s.recvfrom(4096)
+body = packet[(packet[0] & 15) * 4:]
+print("INIT" if body[12] == 1 else "?", sender, *struct.unpack("!HH", body[:4]), flush=True)
+`;
+/** Sends the first chunk of an SCTP association (RFC 9260, 3.3.2), with its CRC32c, to 198.51.100.1:5000. */
+const SENDER = `
+import socket, struct
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8): crc = (crc >> 1) ^ (0x82f63b78 if crc & 1 else 0)
+    return struct.pack("<I", crc ^ 0xffffffff)
+init = struct.pack("!BBHIIHHI", 1, 0, 20, 0x1234, 65536, 1, 1, 1)
+ports = struct.pack("!HHI", 40000, 5000, 0)
+socket.socket(socket.AF_INET, socket.SOCK_RAW, 132).sendto(ports + crc32c(ports + bytes(4) + init) + init, ("198.51.100.1", 5000))
+`;
+
+test("a port of SCTP is published as others are, and is no port of TCP", async () => {
+  await ok("run", "-d", "--name", "receiver", "-p", "5000:7000/sctp", "host", "/usr/bin/python3", "-c", RECEIVER);
+  await world.serve("web", "-p", "5000:80");
+  expect(await ok("port", "receiver", "7000/sctp")).toBe("0.0.0.0:5000\n[::]:5000");
+  while (!(await ok("logs", "receiver")).includes("ready")) await new Promise((resolve) => setTimeout(resolve, 20));
+  world.outside.run("/usr/bin/python3", "-c", SENDER);
+  await ok("wait", "receiver");
+  expect(await ok("logs", "receiver")).toBe("ready\nINIT 198.51.100.9 40000 7000");
+  expect(world.ask(world.outside, "tcp,198.51.100.1,5000")).toEqual({ "tcp,198.51.100.1,5000": "web 198.51.100.9" });
+  await ok("rm", "-f", "receiver", "web");
+});
+
+test("a resolver on the host's loopback (systemd-resolved) gives way to its upstreams, and where there are none that is said", async () => {
+  const script = `set -e; d=$(mktemp -d); mount -t tmpfs none "$d"; mount -t tmpfs none /run
+printf 'nameserver 127.0.0.53\\noptions edns0\\nsearch lan.example\\n' >"$d/stub"; mount --bind "$d/stub" /etc/resolv.conf
+if [ "$UPSTREAM" != "" ]; then mkdir -p /run/systemd/resolve; printf "nameserver $UPSTREAM\\nnameserver fe80::1%%eth0\\nsearch lan.example\\n" >/run/systemd/resolve/resolv.conf; fi
+umount -l "$d"; rmdir "$d"; exec "$@"`;
+  await using sandbox = createSandbox({ executable: [...world.enter, "sh", "-c", script, "sh", EXECUTABLE] });
+  const resolvConf = (upstream: string, ...flags: string[]): Promise<{ stdout: string; stderr: string }> =>
+    sandbox.sampan(["run", "--rm", ...flags, "host", "cat", "/etc/resolv.conf"], { env: { UPSTREAM: upstream } });
+  await sandbox.ok(["run", "--rm", "host", "true"]);
+  expect(await resolvConf("192.0.2.53")).toMatchObject({ stdout: "nameserver 192.0.2.53\nsearch lan.example\noptions edns0\n", stderr: "" });
+  expect(await resolvConf("")).toMatchObject({ stdout: "search lan.example\noptions edns0\n", stderr: expect.stringContaining("out of a container's reach") as string });
+  expect(await resolvConf("", "--dns", "192.0.2.54")).toMatchObject({ stdout: "nameserver 192.0.2.54\nsearch lan.example\noptions edns0\n", stderr: "" });
+  // The host's network has the host's resolver.
+  expect((await resolvConf("192.0.2.53", "--network", "host")).stdout).toBe("nameserver 127.0.0.53\noptions edns0\nsearch lan.example\n");
+});

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createHostNetns, EXECUTABLE, type HostNetns } from "../support/host-netns.ts";
 import { createSandbox } from "../support/sandbox.ts";
+import { SERVER } from "../support/traffic.ts";
 
 setDefaultTimeout(120_000);
 
@@ -25,6 +26,35 @@ test("whoever connects and disconnects one container at the same time takes turn
   }
   await ok("rm", "-f", "web");
   await ok("network", "rm", "busy");
+});
+
+test("ports wait for a network with a way out: on internal ones and on none there are none, and the first other one brings them", async () => {
+  await ok("network", "create", "--internal", "inner");
+  const { exitCode, stderr } = await world.sandbox.sampan(["run", "-d", "--name", "inside", "--network", "inner", "-p", "8080:80", "host", "/usr/bin/python3", "-c", SERVER, "inside"]);
+  expect([exitCode, stderr]).toEqual([0, "WARNING: no port is published while every network of the container is internal\n"]);
+  await ok("create", "--name", "late", "-p", "8081:80", "host", "/usr/bin/python3", "-c", SERVER, "late");
+  await ok("network", "disconnect", "bridge", "late");
+  await ok("start", "late");
+  const asked = ["tcp,198.51.100.1,8080", "tcp,198.51.100.1,8081"] as const;
+  for (const name of ["inside", "late"]) expect(await ok("port", name)).toBe("");
+  expect(world.ask(world.outside, ...asked)).toEqual({ [asked[0]]: "refused", [asked[1]]: "refused" });
+
+  // Somebody else may have them meanwhile; then nothing of a connection is made.
+  await ok("run", "-d", "--name", "holder", "-p", "8080:80", "host", "sleep", "600");
+  const refused = await world.sandbox.sampan(["network", "connect", "bridge", "inside"]);
+  expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining('port is already allocated, container "holder" has it') as string]);
+  expect(await ok("exec", "inside", "ls", "/sys/class/net")).toBe("eth0\nlo");
+  await ok("rm", "-f", "holder");
+
+  for (const name of ["inside", "late"]) {
+    await ok("network", "connect", "bridge", name);
+    while (!(await ok("logs", name)).includes("ready")) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  expect(await ok("port", "inside")).toBe("80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080");
+  expect(world.ask(world.outside, ...asked)).toEqual({ [asked[0]]: "inside 198.51.100.9", [asked[1]]: "late 198.51.100.9" });
+  await ok("rm", "-f", "inside", "late");
+  expect(world.ask(world.outside, ...asked)).toEqual({ [asked[0]]: "refused", [asked[1]]: "refused" });
+  await ok("network", "rm", "inner");
 });
 
 /** Waits for one SCTP packet on a raw socket, whether the kernel has SCTP or not, and says whence and whither it came. */

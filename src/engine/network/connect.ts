@@ -24,7 +24,7 @@ import type { Endpoint } from "./lease.ts";
 import { isInternal, removeLinks } from "./leave.ts";
 import { refreshHostsOf, refreshMembers } from "./members.ts";
 import { isModelOfItsOwn, networkModeOf, networkOf, notFound } from "./model.ts";
-import { publishPorts, withdrawPorts } from "./publish.ts";
+import { leasePorts, lookAtPorts, portSpecs, publishPorts, withdrawPorts } from "./publish.ts";
 import { portTarget } from "./rules.ts";
 import type { PortTarget } from "./rules.ts";
 import { sendBatches } from "./send.ts";
@@ -115,6 +115,7 @@ async function connectLive(context: EngineContext, record: ContainerRecord, wish
   const { index } = await ensureBridge(context, wish.network);
   const { network, attachment } = resolveWish(context, wish.attachment);
   const before = activeEndpoints(context, record);
+  const leaseWanted = await wantedPorts(context, record, network);
   const netns = openNetns(context, record);
   let endpoint: Endpoint | undefined;
   try {
@@ -123,12 +124,14 @@ async function connectLive(context: EngineContext, record: ContainerRecord, wish
       if (now === undefined || !isRunning(now)) throw new SampanError("wrong-state", `container ${record.id} is not running`);
       if (store.endpoints.get(network.id, record.id)?.active === true) throw new SampanError("conflict", `endpoint with name ${record.name} already exists in network ${network.name}`);
       setNetworks(context, record, (networks) => [...networks, attachment]);
+      leaseWanted?.();
       return leaseEndpoint(context, record.id, { network, attachment }, freePlace(activeEndpoints(context, record)));
     });
     const values = withGateways(attachmentsOf(context, [endpoint], () => index)[0], before.map((other) => other.network));
     await sendBatches(context, [{ batch: attachFromHost([values], "netns-fd") }, { batch: configureOneMore(values), inside: true, sysctls: containerSysctls([values]) }], { what: `connect container "${record.name}" to network "${network.name}"`, netns });
   } catch (error) {
     if (endpoint !== undefined) await undo(context, record, endpoint);
+    if (endpoint !== undefined && leaseWanted !== undefined) store.ports.release(record.id);
     throw error;
   } finally {
     closeSync(netns);
@@ -136,6 +139,19 @@ async function connectLive(context: EngineContext, record: ContainerRecord, wish
   await movePorts(context, record, before);
   refreshMembers(context, [network.id]);
   appendNetworkEvent(context, network, "connect", { container: record.id });
+}
+
+/**
+ * What leases, in the transaction, the ports that a container has been waiting to have published: it was started on no network with a
+ * way out. Its monitor, which runs already, holds none of them against programs of the host's.
+ */
+async function wantedPorts(context: EngineContext, record: ContainerRecord, network: NetworkRecord): Promise<(() => void) | undefined> {
+  const { request, image } = storedConfigOf(context, record);
+  if (network.internal || context.store.ports.list(record.id).length > 0) return undefined;
+  const specs = portSpecs(request, image.config.exposedPorts, network.hostBinding);
+  if (specs.length === 0) return undefined;
+  const known = await lookAtPorts(context, specs);
+  return () => { leasePorts(context, record.id, specs, known); };
 }
 
 /** Default routes only for a family that no other network of the container gives one for. */

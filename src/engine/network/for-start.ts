@@ -47,6 +47,8 @@ export interface StartNetwork extends NetworkFiles {
 /** A network that nobody asked for by name is no reason not to run, and one without a packet filter would be open. */
 const WITHOUT_FILTER = "nft is not installed: the container has no network but its own loopback. Install it (apt install nftables) for the network \"bridge\"";
 
+const PORTS_WITHOUT_WAY = "no port is published while every network of the container is internal";
+
 /** Looks up networks, sees to it that their bridges are there unless `make` is false, and reads who has which port. */
 export async function prepareNetwork(context: EngineContext, stored: StoredConfig, make = true): Promise<NetworkStart> {
   const { request, image } = stored;
@@ -58,7 +60,9 @@ export async function prepareNetwork(context: EngineContext, stored: StoredConfi
   let leasePorts: NetworkStart["leasePorts"];
   let heldFor: NetworkStart["heldFor"] = () => [];
   const wantsPorts = request.ports.length > 0 || request.publishAll;
-  if (wantsPorts && isOwn) {
+  const hasWayOut = wishes.some(({ network }) => !network.internal);
+  if (wantsPorts && isOwn && !hasWayOut) warnings.push(PORTS_WITHOUT_WAY);
+  else if (wantsPorts && isOwn) {
     const publish = await import("./publish.ts");
     const specs = publish.portSpecs(request, image.config.exposedPorts, wishes[0]?.network.hostBinding ?? "");
     if (specs.length > 0) {

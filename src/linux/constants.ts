@@ -115,6 +115,7 @@ export const SCM_RIGHTS = 1;
 // fcntl(2)
 export const F_SETFD = 2;
 export const F_DUPFD_CLOEXEC = 1030;
+export const F_SETPIPE_SZ = 1031;
 
 // signal(7)
 export const SIGKILL = 9;

@@ -11,14 +11,13 @@ import { BlobVerifier, sizeMismatch } from "./verify.ts";
 const RESUMES_MAX = 30;
 
 /**
- * The bytes of a blob after those held, from the first repository that has it; a broken connection is taken up again
+ * The bytes of a blob after those its keeper has, from the first repository that has it; a broken connection is taken up again
  * where it broke. Yields at most `descriptor.size` bytes in all and ends without error only if all were right.
  * Never looks at `descriptor.urls` (CVE-2020-15157).
  */
 export async function* readBlob(repositories: readonly Repository[], descriptor: Descriptor, operation: Operation, retry: RetryPolicy, options: BlobOptions): AsyncGenerator<Uint8Array, void, undefined> {
-  const verifier = new BlobVerifier(descriptor);
+  const verifier = new BlobVerifier(descriptor, options.keeper);
   try {
-    for await (const chunk of options.held ?? []) verifier.update(chunk);
     for (const [index, repository] of repositories.entries()) {
       if (verifier.remaining === 0) break;
       try {

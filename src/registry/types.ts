@@ -50,9 +50,17 @@ export interface ResolvedImage {
   readonly platform: Platform | undefined;
 }
 
+/** Who keeps the bytes of a blob and takes their digest as they come, so that they are hashed once and not twice. */
+export interface BlobKeeper {
+  /** Bytes that it has. Those it has before the first are not fetched, and not passed on. */
+  readonly offset: number;
+  /** Of the bytes that it has. */
+  digestSoFar(): Digest;
+}
+
 export interface BlobOptions extends WaitOptions {
-  /** The first bytes of the blob, already held: they are hashed, not fetched, and not passed on again. */
-  readonly held?: AsyncIterable<Uint8Array> | Iterable<Uint8Array> | undefined;
+  /** Takes in every chunk before it asks for the next. What it has must be the blob in the end, as if it had been hashed here. */
+  readonly keeper?: BlobKeeper | undefined;
 }
 
 /** A blob to send. May be opened several times, each time from a given byte. */
@@ -96,7 +104,7 @@ export interface RegistryClient extends AsyncDisposable {
   /** One manifest or index, by the reference's digest, else its tag; checked against `expected` if given. */
   fetchManifest(reference: Reference, options?: WaitOptions & { readonly expected?: Descriptor | undefined }): Promise<ImageManifest | ImageIndex>;
   /**
-   * The raw bytes of a blob, beginning after `held`. Never more than `descriptor.size` in all. Broken connections are
+   * The raw bytes of a blob, beginning after those the keeper has. Never more than `descriptor.size` in all. Broken connections are
    * resumed. What has been read may be used only once the iteration has ended: a wrong digest is known only then.
    */
   openBlob(reference: Reference, descriptor: Descriptor, options?: BlobOptions): AsyncIterable<Uint8Array>;

@@ -1,16 +1,18 @@
-import type { Hash } from "node:crypto";
 import { SampanError } from "../base/index.ts";
-import { createDigestHash, digestAlgorithm, finishDigest, type Descriptor } from "../oci/index.ts";
+import { createDigestHash, digestAlgorithm, finishDigest, type Descriptor, type Digest } from "../oci/index.ts";
+import type { BlobKeeper } from "./types.ts";
 
 /** Counts and hashes the bytes of one blob, from the first to the last, and lets none through that does not belong. */
 export class BlobVerifier {
   readonly #descriptor: Descriptor;
-  readonly #hash: Hash;
-  #bytes = 0;
+  readonly #hash: { update(chunk: Uint8Array): unknown; digest(): Digest };
+  #bytes: number;
 
-  constructor(descriptor: Descriptor) {
+  /** With a keeper it begins with what that one has, and leaves the hashing to it. */
+  constructor(descriptor: Descriptor, keeper?: BlobKeeper) {
     this.#descriptor = descriptor;
-    this.#hash = createDigestHash(digestAlgorithm(descriptor.digest));
+    this.#bytes = keeper?.offset ?? 0;
+    this.#hash = keeper === undefined ? runningDigest(descriptor) : { update: () => undefined, digest: () => keeper.digestSoFar() };
   }
 
   /** Bytes seen so far. */
@@ -32,11 +34,17 @@ export class BlobVerifier {
   /** Throws `invalid` unless exactly the right bytes have been seen. To be called once. */
   finish(): void {
     if (this.remaining !== 0) throw sizeMismatch(this.#descriptor, `only ${this.#bytes} came`);
-    const found = finishDigest(this.#hash, digestAlgorithm(this.#descriptor.digest));
+    const found = this.#hash.digest();
     if (found !== this.#descriptor.digest) {
       throw new SampanError("invalid", `Cannot verify blob "${this.#descriptor.digest}": its content has digest ${found}`, { code: "DIGEST_MISMATCH" });
     }
   }
+}
+
+function runningDigest({ digest }: Descriptor): { update(chunk: Uint8Array): unknown; digest(): Digest } {
+  const algorithm = digestAlgorithm(digest);
+  const hash = createDigestHash(algorithm);
+  return { update: (chunk) => hash.update(chunk), digest: () => finishDigest(hash, algorithm) };
 }
 
 export function sizeMismatch(descriptor: Descriptor, found: string): SampanError {

@@ -1,6 +1,6 @@
 /** Layers on a real disk, against those who have unpacked and packed them for years: umoci, GNU tar, skopeo, podman. Needs root. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { createReadStream, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { createReadStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createImage, loadArchive, openImage, openLayout, randomImage, writeArchive, writeLayout, emptyConfig, appendLayer, type Image } from "../../src/images/index.ts";
@@ -13,6 +13,7 @@ import { tarFormat } from "../../src/storage/tar/index.ts";
 import { runOk } from "../support/command.ts";
 import { startDockerd } from "../support/peers/docker.ts";
 import { DiskSink, diskTree, mountLayers } from "../support/layer-disk.ts";
+import { createSandbox } from "../support/sandbox.ts";
 import { removeTree } from "../support/trees.ts";
 
 let dir = "";
@@ -92,6 +93,26 @@ describe("GNU tar as oracle", () => {
     expect(await treeManifest(diskTree(out))).toEqual(await treeManifest(diskTree(tree)));
   }, 60_000);
 });
+
+test("large files, in whatever pieces their bytes come, are what they were: imported, and loaded from gzip", async () => {
+  const tree = fresh("large");
+  await runOk(["bash", "-ec", `
+    mkdir d; for size in 262143 262144 524288 524289 786432 1048577 9000001; do head -c $size /dev/urandom > d/$size; echo $size > d/after-$size; done
+    cp d/1048577 su; chown 5:6 su; chmod 4711 su; ln su d/linked; setfattr -n user.k -v v su
+    truncate -s 20000000 holes; for at in 0 3000000 3000001 12345678; do head -c 1500000 /dev/urandom | dd of=holes bs=64k seek=$at oflag=seek_bytes conv=notrunc status=none; done
+    head -c 5000000 /dev/zero > zeros; touch -d '1999-12-31 23:59:59.123456789 UTC' d/9000001 holes su`], { cwd: tree });
+  await runOk(["tar", "--format=pax", "--sparse", "--xattrs", "-cf", `${dir}/large.tar`, "."], { cwd: tree });
+  const wanted = await treeManifest(diskTree(tree));
+  await using sandbox = createSandbox();
+  await sandbox.ok(["import", `${dir}/large.tar`, "large:1"]);
+  await sandbox.ok(["save", "-o", `${dir}/large-saved.tar`, "large:1"]);
+  await using other = createSandbox();
+  await other.ok(["load", "-i", `${dir}/large-saved.tar`]);
+  for (const { root } of [sandbox, other]) {
+    const [layer = ""] = readdirSync(`${root}/layers`).filter((name) => /^[0-9a-f]{64}$/.test(name));
+    expect(await treeManifest(diskTree(`${root}/layers/${layer}/fs`))).toEqual(wanted);
+  }
+}, 120_000);
 
 test("an image with whiteouts is what umoci makes of it", async () => {
   const layout = fresh("umoci");

@@ -147,7 +147,7 @@ export interface UnpackOptions {
 }
 
 /** Decompressed bytes after which the buffers that held them are collected: they are large, and the collector sees only how many there are. */
-const COLLECT_EVERY_BYTES = 32 * 1024 * 1024;
+const COLLECT_EVERY_BYTES = 128 * 1024 * 1024;
 
 /** A layer on its way; disposing of it before it was published leaves nothing. */
 export class NewLayer implements AsyncDisposable {

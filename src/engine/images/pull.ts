@@ -137,7 +137,7 @@ async function* receiveLayer({ content, client, reference, tell }: Receiver, lay
   let isWorthKeeping = false;
   try {
     yield* ingest.received();
-    const chunks = client.openBlob(reference, layer, { held: ingest.received(), signal, onProgress })[Symbol.asyncIterator]();
+    const chunks = client.openBlob(reference, layer, { keeper: ingest, signal, onProgress })[Symbol.asyncIterator]();
     try {
       for (;;) {
         isWorthKeeping = true;

@@ -96,7 +96,7 @@ async function makeLayer(content: ContentStore, layers: LayerStore, job: LayerJo
   if (content.has(digest)) options.onStatus?.(descriptor, "Extracting");
   const wasThere = content.has(digest);
   try {
-    await made.unpack(decompress(source()), { diffId, signal });
+    await made.unpack(decompress(source(), { transient: true }), { diffId, signal });
   } catch (error) {
     // A blob that a power cut has damaged must not be in the way of a good one.
     if (wasThere && options.receive !== undefined && error instanceof SampanError && error.kind === "invalid") content.delete(digest);

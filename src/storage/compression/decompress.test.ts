@@ -75,6 +75,22 @@ describe("refused", () => {
   });
 });
 
+test("chunks that are done with give their memory back, and none loses a byte", async () => {
+  for (const bytes of [gzipSync(content), zstdCompressSync(content)]) {
+    for (const size of [1000, 65_536, bytes.length]) {
+      const seen: Buffer[] = [];
+      const buffers = new Set<ArrayBufferLike>();
+      for await (const chunk of decompress(chunks(bytes, size), { transient: true })) {
+        seen.push(Buffer.from(chunk));
+        buffers.add(chunk.buffer);
+      }
+      expect(Buffer.concat(seen).equals(content)).toBe(true);
+      // Of 1 MB, all but the last piece.
+      expect([...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0)).toBeLessThan(bytes.length + 2 * 262_144);
+    }
+  }
+});
+
 test("an error of the source comes through unchanged", async () => {
   async function* broken(): AsyncGenerator<Uint8Array> {
     yield gzipSync(content).subarray(0, 1000);

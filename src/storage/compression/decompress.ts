@@ -9,6 +9,11 @@ export type Compression = "none" | "gzip" | "zstd" | ForeignCompression;
 export interface DecompressOptions {
   /** Whoever can read xz and bzip2; without it they are refused, as layers compressed so are. */
   readonly foreign?: (compression: ForeignCompression, source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+  /**
+   * A chunk is done with when the next is asked for: its memory is given back at once. Without it that waits for the collector, which sees
+   * how many chunks there are and not how large, and the next ones come in memory that has to be mapped and cleared first.
+   */
+  readonly transient?: boolean;
   /** Most bytes that may come out. Default 512 GiB, as a layer's. */
   readonly maxBytes?: number;
 }
@@ -49,7 +54,7 @@ function unsupported(name: string): SampanError {
 
 /**
  * The content of `source`, decompressed if it is compressed. Throws `invalid` for data that is corrupt, cut off, or larger than
- * `maxBytes`, and whatever `source` throws. Chunks are never reused. Ending the iteration early ends the source.
+ * `maxBytes`, and whatever `source` throws. Chunks are never reused unless they may be. Ending the iteration early ends the source.
  */
 export async function* decompress(source: AsyncIterable<Uint8Array>, options: DecompressOptions = {}): AsyncGenerator<Uint8Array> {
   const maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES;
@@ -70,13 +75,13 @@ export async function* decompress(source: AsyncIterable<Uint8Array>, options: De
   }
 }
 
-function opened(source: AsyncIterable<Uint8Array>, compression: Compression, { foreign }: DecompressOptions): AsyncIterable<Uint8Array> {
+function opened(source: AsyncIterable<Uint8Array>, compression: Compression, { foreign, transient }: DecompressOptions): AsyncIterable<Uint8Array> {
   if (compression === "none") return source;
-  if (compression === "gzip" || compression === "zstd") return through(source, compression);
+  if (compression === "gzip" || compression === "zstd") return through(source, compression, transient === true);
   return foreign?.(compression, source) ?? source;
 }
 
-async function* through(source: AsyncIterable<Uint8Array>, compression: "gzip" | "zstd"): AsyncGenerator<Uint8Array> {
+async function* through(source: AsyncIterable<Uint8Array>, compression: "gzip" | "zstd", transient: boolean): AsyncGenerator<Uint8Array> {
   const stream = createStream(compression);
   let sourceFailure: { error: unknown } | undefined;
   const frames = compression === "zstd" ? new ZstdFrames() : undefined;
@@ -86,7 +91,16 @@ async function* through(source: AsyncIterable<Uint8Array>, compression: "gzip" |
   });
   try {
     // Typed by Node as any: without an encoding, a zlib stream gives Buffers.
-    for await (const chunk of stream as AsyncIterable<Buffer>) yield chunk;
+    let filled: ArrayBuffer | undefined;
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      const { buffer } = chunk;
+      // node:zlib fills one buffer of this size after the other, and gives views of it (or small copies).
+      if (transient && buffer !== filled && buffer.byteLength === CHUNK_BYTES && buffer instanceof ArrayBuffer) {
+        filled?.transfer(0);
+        filled = buffer;
+      }
+      yield chunk;
+    }
   } catch (error) {
     // Its own failure is the cause; the decompressor only sees that it was stopped.
     if (sourceFailure !== undefined) throw sourceFailure.error;

@@ -14,6 +14,8 @@ export interface Ingest extends AsyncDisposable {
   readonly size: number;
   /** Bytes that are here already, hashed. */
   readonly offset: number;
+  /** Of the bytes that are here. */
+  digestSoFar(): Digest;
   /** Appends. Throws `invalid` when there would be more than `size` bytes. */
   write(chunk: Uint8Array): void;
   /** Forgets what is here: for a sender that cannot go on in the middle. */
@@ -75,6 +77,7 @@ export async function startIngest(paths: StorePaths, digest: Digest, size: numbe
     get offset() {
       return offset;
     },
+    digestSoFar: () => finishDigest(hash.copy(), algorithm),
     write(chunk) {
       if (offset + chunk.length > size) throw new SampanError("invalid", `Cannot store blob "${digest}": it has more than the ${size} bytes it should have`, { code: "SIZE_INVALID" });
       hash.update(chunk);

@@ -18,6 +18,12 @@ const SPOOL = 3;
 
 /** Smaller content travels with the calls; larger goes through memory that both sides have open. */
 const INLINE_BYTES = 8192;
+/** A file that has as much as this still to come when a chunk ends is written from here: worth a wait for keel. */
+const DIRECT_BYTES = 512 * 1024;
+/** Under which number keel has the file that is written from here. */
+const DIRECT = 64;
+/** A whole batch of calls goes into the pipe at once, so that nobody waits for keel to take it. Root's limit (pipe(7)). */
+const PIPE_BYTES = 1024 * 1024;
 /** A batch is sent when it has this many calls or bytes: some milliseconds of work for keel. */
 const BATCH_CALLS = 4000;
 const BATCH_INLINE_BYTES = 1024 * 1024;
@@ -29,7 +35,8 @@ const KINDS = { char: C.S_IFCHR, block: C.S_IFBLK, fifo: C.S_IFIFO } as const;
 /** What went into one part, to find the op of a call that failed. */
 interface Batch {
   readonly part: BulkPart;
-  readonly ops: LayerOp[];
+  /** Without data, which may not be kept. */
+  readonly ops: (LayerOp | { readonly op: "write" })[];
   /** Number of the first call of each op. */
   readonly starts: number[];
   /** File that is open when the part begins. */
@@ -41,7 +48,8 @@ interface Batch {
  *
  * Content takes the shortest way there is between two processes without shared memory in JavaScript: it is written to a
  * memfd that keel made, and keel has the kernel copy it into the file (sendfile(2)): two copies, none of them through
- * a pipe.
+ * a pipe. Most bytes of an image are in a few large files. Those keel makes and describes as well, but from their second chunk on
+ * they are written here, to the descriptor that keel has of them: one copy.
  */
 export class KeelSink implements LayerSink, Disposable {
   readonly #session: Session;
@@ -58,6 +66,11 @@ export class KeelSink implements LayerSink, Disposable {
   /** Where the file's own position is. */
   #position = 0;
   #file = "";
+  /** What the open file will have, and how far it was written. */
+  #size = 0;
+  #reached = 0;
+  /** The open file, once it is written from here; else -1. */
+  #direct = -1;
 
   private constructor(session: Session, spool: number) {
     this.#session = session;
@@ -73,6 +86,8 @@ export class KeelSink implements LayerSink, Disposable {
       session = await Session.open({ ...options, inherit: [directory] });
       const part = new Part();
       part.line.call("umask", [0], { what: "set the umask" });
+      // A machine that allows less is slower, and nothing else.
+      part.line.call("fcntl", [ROOT + 1, C.F_SETPIPE_SZ, PIPE_BYTES], { what: "widen the pipe", tolerate: ["EPERM", "EBUSY"] });
       const spool = part.collect(part.line.call("memfd_create", ["spool", C.MFD_CLOEXEC], { what: "make a memory file", register: SPOOL }));
       const descriptor = session.run(part).result(spool);
       return new KeelSink(session, openSync(`/proc/${session.pid}/fd/${descriptor}`, constants.O_WRONLY));
@@ -85,23 +100,26 @@ export class KeelSink implements LayerSink, Disposable {
   }
 
   push(op: LayerOp): void {
+    if (this.#direct >= 0 && op.op === "write") return this.#writeDirectly(op.data, op.offset);
     const batch = this.#filling;
-    batch.ops.push(op);
+    batch.ops.push(op.op === "write" ? WRITE : op);
     batch.starts.push(batch.part.count);
     this.#encode(op, batch.part);
     if (this.#isReady && this.#take()) this.#post();
   }
 
-  /** A batch is ready to be sent, and keel is still busy with the one before. */
+  /** A batch is ready to be sent and keel is still busy with the one before, or the rest of a large file is to be written from here. */
   get full(): boolean {
-    return this.#isReady;
+    return this.#isReady || this.#isLarge;
   }
 
   async flush(): Promise<void> {
+    if (this.#isLarge) this.#filling.part.begin(this.#numbers.dup3).register(0, F).number(1, DIRECT).number(2, C.O_CLOEXEC);
     await this.#taken();
     if (this.#filling.part.count === 0) return;
     this.#post();
     await this.#taken();
+    if (this.#isLarge) this.#direct = openSync(`/proc/${this.#session.pid}/fd/${DIRECT}`, constants.O_WRONLY);
   }
 
   /**
@@ -112,6 +130,10 @@ export class KeelSink implements LayerSink, Disposable {
     await this.#taken();
     this.#filling.part.begin(this.#numbers.syncfs).number(0, ROOT);
     await this.flush();
+  }
+
+  get #isLarge(): boolean {
+    return this.#direct < 0 && this.#size - this.#reached >= DIRECT_BYTES;
   }
 
   get #isReady(): boolean {
@@ -128,6 +150,7 @@ export class KeelSink implements LayerSink, Disposable {
   [Symbol.dispose](): void {
     this.#session[Symbol.dispose]();
     if (this.#filling !== this.#spare) closeSync(this.#spool);
+    this.#closeDirect();
     this.#filling = this.#spare;
   }
 
@@ -178,6 +201,7 @@ export class KeelSink implements LayerSink, Disposable {
         return;
       case "create":
         this.#openFile(part, op.name, C.O_WRONLY | C.O_CREAT | C.O_EXCL, op.mode);
+        this.#size = op.size;
         return;
       case "open":
         this.#openFile(part, op.name, C.O_RDONLY | C.O_DIRECTORY, 0);
@@ -202,6 +226,8 @@ export class KeelSink implements LayerSink, Disposable {
         return;
       case "close":
         part.begin(nr.close).register(0, F);
+        this.#closeDirect();
+        this.#size = 0;
         return;
       case "symlink":
         part.begin(nr.symlinkat).pointer(0, part.string(op.target)).register(1, D).pointer(2, part.string(op.name));
@@ -240,13 +266,29 @@ export class KeelSink implements LayerSink, Disposable {
   #openFile(part: BulkPart, name: string, flags: number, mode: number): void {
     const how = part.words(flags | C.O_NOFOLLOW | C.O_CLOEXEC, mode, RESOLVE);
     part.begin(this.#numbers.openat2, F).register(0, D).pointer(1, part.string(name)).pointer(2, how).number(3, 24);
-    this.#position = 0;
+    this.#position = this.#reached = 0;
     this.#file = name;
+  }
+
+  #closeDirect(): void {
+    if (this.#direct >= 0) closeSync(this.#direct);
+    this.#direct = -1;
+  }
+
+  #writeDirectly(data: Uint8Array, offset: number): void {
+    try {
+      for (let done = 0; done < data.length; ) done += writeSync(this.#direct, data, done, data.length - done, offset + done);
+    } catch (error) {
+      if (!(error instanceof Error && "errno" in error && typeof error.errno === "number")) throw error;
+      const errno = Math.abs(error.errno);
+      throw entryError(this.#file, "write", errnoName(errno), errnoText(errno));
+    }
   }
 
   #write(part: BulkPart, data: Uint8Array, offset: number): void {
     const nr = this.#numbers;
     const { length } = data;
+    this.#reached = offset + length;
     if (length <= INLINE_BYTES) {
       part.begin(nr.pwrite64).register(0, F).pointer(1, part.bytes(data)).number(2, length).number(3, offset).expect(length);
       return;
@@ -261,12 +303,14 @@ export class KeelSink implements LayerSink, Disposable {
   }
 }
 
+const WRITE = { op: "write" } as const;
+
 /** Address space only: pages exist as far as a batch reaches. */
 const SPOOL_HALF = 2 ** 40;
 
 type Numbers = Readonly<Record<(typeof CALLS)[number], number>>;
 const CALLS = [
-  "mkdirat", "openat2", "ftruncate", "fchown", "fchmod", "fsetxattr", "utimensat", "close", "symlinkat", "linkat", "mknodat", "fchownat", "fchmodat", "unlinkat", "pwrite64", "lseek", "sendfile", "syncfs",
+  "mkdirat", "openat2", "dup3", "ftruncate", "fchown", "fchmod", "fsetxattr", "utimensat", "close", "symlinkat", "linkat", "mknodat", "fchownat", "fchmodat", "unlinkat", "pwrite64", "lseek", "sendfile", "syncfs",
 ] as const;
 
 function syscallNumbers(): Numbers {
@@ -292,8 +336,13 @@ function failureOf(batch: Batch, index: number | undefined, errno: number): Samp
   // A file takes less than it is given only where there is no more room (write(2)): keel expected all of it, and says EPROTO.
   const isShort = op?.op === "write" && errnoName(errno) === "EPROTO";
   const code = isShort ? "ENOSPC" : errnoName(errno);
+  return entryError(name, op?.op ?? "keel", code, isShort ? "no space left on device" : errnoText(errno));
+}
+
+/** `name` is a byte string. */
+function entryError(name: string, call: string, code: string, reason: string): SampanError {
   const isSpace = code === "ENOSPC" || code === "EDQUOT";
-  return new SampanError(isSpace ? "unavailable" : "internal", `Cannot unpack layer entry "${fromBytes(name as Parameters<typeof fromBytes>[0]).slice(0, 200)}": ${op?.op ?? "keel"}: ${isShort ? "no space left on device" : errnoText(errno)} (${code})`, { // of byte strings
+  return new SampanError(isSpace ? "unavailable" : "internal", `Cannot unpack layer entry "${fromBytes(name as Parameters<typeof fromBytes>[0]).slice(0, 200)}": ${call}: ${reason} (${code})`, {
     code,
     ...(isSpace ? { hint: "free some space, for instance with `sampan system prune`" } : {}),
   });

@@ -240,7 +240,7 @@ export class LayerPlanner implements TarHandler {
 
   #makeFile(directory: DirectoryNode, name: ByteString, entry: TarEntry): void {
     this.#put(directory, name, LEAF);
-    this.#push({ op: "create", name, mode: entry.mode & 0o777 });
+    this.#push({ op: "create", name, mode: entry.mode & 0o777, size: entry.size });
     this.#file = entry;
     this.#fileReached = 0;
     this.#files++;

@@ -29,11 +29,14 @@ export type LayerOp =
   | { readonly op: "source"; readonly path: ByteString }
   /** mkdirat(D, name, 0700) */
   | { readonly op: "mkdir"; readonly name: ByteString }
-  /** F = openat2(D, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode); mode is at most 0777 */
-  | { readonly op: "create"; readonly name: ByteString; readonly mode: number }
+  /**
+   * F = openat2(D, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode); mode is at most 0777. `size` is what the archive
+   * says that the file will have, for a sink with more than one way to write.
+   */
+  | { readonly op: "create"; readonly name: ByteString; readonly mode: number; readonly size: number }
   /** F = openat2(D, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); "." is D itself */
   | { readonly op: "open"; readonly name: ByteString }
-  /** pwrite64(F, data, offset), all of it. The sink may keep `data` until the next `flush` resolves. */
+  /** pwrite64(F, data, offset), all of it. `data` is not looked at again once `push` has returned, but for a sink that only writes ops down. */
   | { readonly op: "write"; readonly data: Uint8Array; readonly offset: number }
   /** ftruncate(F, size) */
   | { readonly op: "truncate"; readonly size: number }

@@ -40,10 +40,8 @@ export class Layers {
   /** False if another process has put this layer in the meantime: then its path counts, and the caller drops its own. */
   put(layer: LayerRecord): boolean {
     const columns = Object.keys(layer);
-    return this.#db.transaction(
-      () => this.#db.run(`INSERT OR IGNORE INTO layers(${columns.join(", ")}) VALUES (${placeholders(columns.length)})`, ...Object.values(layer).map(toSql)) > 0,
-      { durable: true },
-    );
+    // Not durable: whoever finds a directory with a name and no row takes it up, and the image's own row, which is, comes later.
+    return this.#db.run(`INSERT OR IGNORE INTO layers(${columns.join(", ")}) VALUES (${placeholders(columns.length)})`, ...Object.values(layer).map(toSql)) > 0;
   }
 
   get(chainId: Digest): LayerRecord | undefined {

@@ -13,8 +13,11 @@ function ending(status: number): string {
   return `exit status ${code}${code === 127 ? " (no such program)" : code === 126 ? " (it cannot be executed)" : ""}`;
 }
 
-/** What a plan's failure means to a caller: a hook's end, with what it said, instead of an errno that is ours. */
+/** What a plan's failure means to a caller: a program's or a hook's, in the words that callers look for. */
 export function explain(failure: PlanError, report: Report, output: string): SampanError {
+  const path = failure.call?.name === "execve" || failure.call?.name === "faccessat2" ? failure.call.args.find((arg) => typeof arg === "string") : undefined;
+  // runc's words here as for hooks: its callers look for "exec PATH: REASON".
+  if (typeof path === "string") return new SampanError(failure.kind, failure.message.replace(/: (?:execve|faccessat2): /, () => `: exec ${path}: `), { code: failure.code, cause: failure });
   if (failure.call?.op !== "spawn" || failure.index === undefined) return failure;
   const { value } = report.result(failure.index);
   const reason = failure.code === "ETIMEDOUT" ? "it took too long and was killed" : value >= 0 ? ending(value) : failure.code ?? "it failed";

@@ -53,7 +53,7 @@ export function executeTelling(line: Line, process: Process, told: Fd, where: st
   const attempts = candidates(command, process.env ?? []).map((file) => line.call("execve", [file, argv, envp], { what, why: "the container's program; nothing of ours is left in the process", tolerate: "any" }));
   const last = attempts.at(-1);
   for (const name of last ? TOLD : []) {
-    const text = `Cannot ${what}: execve: ${errnoText(Errno[name])} (${name})`;
+    const text = `Cannot ${what}: exec ${command}: ${errnoText(Errno[name])} (${name})`; // runc's words after the colon: callers look for them
     line.call("write", [told, text, Buffer.byteLength(text)], { what, why: "for the start command", tolerate: "any", ...(last ? { when: { of: last, is: name } } : {}) });
   }
   line.fail(Errno.ENOEXEC, { what, why: "nothing could be executed" });

@@ -120,7 +120,7 @@ test("exec --pid-file is there while the process runs; one that cannot be writte
   process.kill(pid, "SIGTERM");
   expect((await running).exitCode).toBe(143);
   const failed = await oci(["exec", "--pid-file", join(temp.path, "none/pid"), "execs", "/bin/sleep", "62"]);
-  expect([failed.exitCode, failed.stderr]).toEqual([255, `Cannot write the pid file "${join(temp.path, "none/pid")}": no such file or directory\n`]);
+  expect([failed.exitCode, failed.stderr]).toEqual([255, `error: Cannot write the pid file "${join(temp.path, "none/pid")}": no such file or directory\n`]);
   expect((await oci(["ps", "--format", "json", "execs"])).stdout.trim().split(",")).toHaveLength(1);
   await oci(["delete", "-f", "execs"]);
 }, 30_000);
@@ -151,7 +151,7 @@ test("run with a terminal of its own runs the poststart hooks, and stops where o
   expect(good.exitCode, good.stderr).toBe(4);
   expect(JSON.parse(readFileSync(log, "utf8"))).toMatchObject({ id: "good", status: "running" });
   const bad = await terminal("bad", "sleep 60", "exit 3");
-  expect([bad.exitCode, bad.stderr]).toEqual([1, 'Cannot run poststart hook 1 "/bin/sh" of container "bad": error running poststart hook #0: exit status 3\n']);
+  expect([bad.exitCode, bad.stderr]).toEqual([1, 'error: Cannot run poststart hook 1 "/bin/sh" of container "bad": error running poststart hook #0: exit status 3\n']);
   expect((await oci(["list", "-q"])).stdout).toBe("");
 }, 30_000);
 
@@ -163,7 +163,7 @@ test("--cgroup-manager disabled leaves the container in its caller's groups; a l
   const result = await oci(["--cgroup-manager", "disabled", "run", "-b", dir, "groupless"]);
   expect(result.stdout, result.stderr).toBe(readFileSync("/proc/self/cgroup", "utf8"));
   const refused = await oci(["--log", join(temp.path, "none/log"), "list"]);
-  expect([refused.exitCode, refused.stderr]).toEqual([1, `Cannot write the log "${join(temp.path, "none/log")}": no such file or directory\n`]);
+  expect([refused.exitCode, refused.stderr]).toEqual([1, `error: Cannot write the log "${join(temp.path, "none/log")}": no such file or directory\n`]);
 }, 30_000);
 
 test("a container that joins another's time namespace, alone or with its user namespace, is known by its start all the same", async () => {

@@ -50,7 +50,7 @@ describe("bad input: exit code 1, one sentence on stderr and in the log, nothing
     expect(result.stderr).toMatch(word);
     const entries = readFileSync(log(), "utf8").trim().split("\n").map((line) => JSON.parse(line) as { level: string; msg: string; time: string }); // the format under test
     expect(entries).toHaveLength(1);
-    expect(entries[0]).toMatchObject({ level: "error", msg: result.stderr.trim() });
+    expect(entries[0]).toMatchObject({ level: "error", msg: result.stderr.trim().slice("error: ".length) });
     expect(new Date(entries[0]?.time ?? "").getTime()).toBeGreaterThan(0);
     expect(readdirSync(temp.path).includes("state") ? readdirSync(root).filter((name) => !name.startsWith(".")) : []).toEqual([]);
   };
@@ -102,7 +102,7 @@ describe("bad input: exit code 1, one sentence on stderr and in the log, nothing
         config.linux.cgroupsPath = `/sampan-test-${process.pid}-fails`;
         change(config);
       });
-      await refused(["create", "-b", dir, "fails"], /^Cannot /);
+      await refused(["create", "-b", dir, "fails"], /^error: Cannot /);
       for (const hierarchy of ["memory", "pids", "unified"]) expect(existsSync(`/sys/fs/cgroup/${hierarchy}/sampan-test-${process.pid}-fails`)).toBe(false);
     }
   });
@@ -110,7 +110,7 @@ describe("bad input: exit code 1, one sentence on stderr and in the log, nothing
   test("the log as text, which is the default", async () => {
     const file = join(temp.path, "text.log");
     await oci(["--log", file, "state", "nobody"]);
-    expect((await oci(["--debug", "state", "nobody"])).stderr).toMatch(/level=error msg="Cannot find[^]*\nCannot find container "nobody": container does not exist\n/);
+    expect((await oci(["--debug", "state", "nobody"])).stderr).toMatch(/level=error msg="Cannot find[^]*\nerror: Cannot find container "nobody": container does not exist\n/);
     expect(readFileSync(file, "utf8")).toMatch(/^time="[^"]+" level=error msg="Cannot find container \\"nobody\\": container does not exist"\n$/);
   });
 });

@@ -41,7 +41,7 @@ async function runProcess(context: Context, id: string, flags: Flags, args: read
   const { code, report } = await running.finished;
   release?.();
   const failure = report.failure === undefined ? undefined : planFailure(await plan(), report);
-  if (failure) throw failure;
+  if (failure) throw (await import("../failure.ts")).explain(failure, report, "");
   try {
     if (!(await told) && pidFile !== undefined) writePidFile(pidFile, report.childPid);
   } catch (error) {

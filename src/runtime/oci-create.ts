@@ -7,6 +7,7 @@ import { recordBirth, writeFile } from "./birth.ts";
 import { addCgroup, joinCgroup } from "./cgroup-steps.ts";
 import type { Context, Fd, Pipe } from "./context.ts";
 import { buildRoot, takeHostTrees } from "./filesystem.ts";
+import { hearEnding } from "./gate.ts";
 import { addHooks } from "./hooks.ts";
 import type { HookOptions } from "./hooks.ts";
 import { addIdentity, addRlimits, keepsGroups } from "./identity.ts";
@@ -137,7 +138,7 @@ export function compileCreate(launch: OciLaunch): Plan {
   const gate = (): void => {
     const left = kept ? { ...meeting, ...kept.close() } : meeting;
     told = left.told;
-    passGate(context, left);
+    passGate(context, left, meeting.listener === undefined);
   };
   // Under the filter: such a hook is a program of the container's files.
   const startHooks = (): void => {
@@ -231,12 +232,16 @@ function keepForGate({ inner, where }: Context, { gate, told, done }: Meeting, b
   };
 }
 
-/** Waits for `start`. */
-function passGate({ inner, where }: Context, { gate, done }: Meeting): void {
+/** Waits for `start`; with `hears` also for what asks a program to end. */
+function passGate({ inner, where }: Context, { gate, done }: Meeting, hears: boolean): void {
   inner.stage("gate");
   if (gate && done) {
     inner.call("close", [done.write], { what: `finish the creation ${where}`, why: "end-of-file outside: everything is there but the program" });
-    inner.call("read", [gate, new Block(8, "char"), 1], { what: `wait for the start ${where}`, why: "until the start command writes a byte", expect: 1, waits: true });
+    const what = `wait for the start ${where}`;
+    const pass = (): void => { inner.call("read", [gate, new Block(8, "char"), 1], { what, why: "until the start command writes a byte", expect: 1, waits: true }); };
+    // Under a filter that a listener decides on no other call is made than has to be.
+    if (hears) hearEnding(inner, gate, what, pass);
+    else pass();
   }
 }
 

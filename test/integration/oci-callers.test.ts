@@ -54,7 +54,7 @@ test("a container that waits for its start has nothing open but its streams and 
   expect((await quiet(["create", "-b", dir, "waits"])).exitCode).toBe(0);
   const { pid } = JSON.parse((await oci(["state", "waits"])).stdout) as { pid: number };
   const open = readdirSync(`/proc/${pid}/fd`).filter((fd) => Number(fd) > 2).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).split("/").at(-1));
-  expect(open.toSorted()).toEqual(["exec.fifo", "exec.fifo"]);
+  expect(open.toSorted()).toEqual(["anon_inode:[signalfd]", "exec.fifo", "exec.fifo"]);
   expect((await oci(["start", "waits"])).exitCode).toBe(0);
   expect((await oci(["delete", "-f", "waits"])).exitCode).toBe(0);
 }, 30_000);
@@ -246,3 +246,23 @@ test("kernel.domainname as a sysctl is refused where the domainname field says o
   expect((await named("example.org")).stdout).toBe("example.org\n");
   expect((await named("example.net")).stderr).toContain("is not what the domainname field says");
 }, 30_000);
+
+test("a container that was only created hears what asks it to end, and starts with no signal blocked", async () => {
+  const dir = await bundle("asked", ["/bin/grep", "SigBlk", "/proc/self/status"], () => undefined);
+  const status = async (id: string): Promise<string> => (JSON.parse((await oci(["state", id])).stdout) as { status: string }).status;
+  for (const signal of ["TERM", "INT", "HUP", "QUIT"]) {
+    expect((await quiet(["create", "-b", dir, "asked"])).exitCode).toBe(0);
+    expect((await oci(["kill", "asked", signal])).exitCode).toBe(0);
+    await waitFor("its end", async () => (await status("asked")) === "stopped");
+    expect((await oci(["start", "asked"])).exitCode).toBe(1);
+    expect((await oci(["delete", "asked"])).exitCode).toBe(0);
+  }
+  const out = join(temp.path, "started");
+  expect((await run(["sh", "-c", `"$@" </dev/null >${out} 2>&1`, "sh", SAMPAN_OCI, "--root", join(temp.path, "state"), "create", "-b", dir, "deaf"])).exitCode).toBe(0);
+  expect((await oci(["kill", "deaf", "USR1"])).exitCode).toBe(0);
+  expect(await status("deaf")).toBe("created");
+  expect((await oci(["start", "deaf"])).exitCode).toBe(0);
+  await waitFor("its end", async () => (await status("deaf")) === "stopped");
+  expect(readFileSync(out, "utf8")).toBe("SigBlk:\t0000000000000000\n");
+  expect((await oci(["delete", "deaf"])).exitCode).toBe(0);
+}, 60_000);

@@ -1,4 +1,4 @@
-import { formatCidr, parseCidr, parseIp } from "./ip.ts";
+import { cidrOf, formatCidr, parseCidr, parseInterfaceAddress, parseIp } from "./ip.ts";
 import { chooseUniqueLocalSubnet, choosePrivateSubnet, defaultGateway, findOverlap, poolProblems } from "./ipam.ts";
 import type { AddressPool } from "./ipam.ts";
 import { bridgeNameFor, PREDEFINED_NETWORKS } from "./model.ts";
@@ -34,6 +34,17 @@ export interface NetworkFacts {
   readonly interfaces: readonly string[];
   /** Five random bytes, the same ever after on this host. */
   readonly ulaGlobalId: Uint8Array;
+}
+
+/**
+ * The subnet that is meant by an address in it with a prefix length, "10.1.2.0/24" for "10.1.2.3/24"; undefined for any other text.
+ * Docker took such a one until version 25, and books and scripts write it.
+ */
+export function subnetOfAddress(text: string): string | undefined {
+  const parsed = parseInterfaceAddress(text);
+  if (parsed === undefined) return undefined;
+  const cidr = cidrOf(parsed.ip, parsed.prefix);
+  return cidr.base === parsed.ip.value ? undefined : formatCidr(cidr);
 }
 
 interface Options {

@@ -105,6 +105,13 @@ test("reserved addresses are nobody's, and inspect has what create was told, IPv
   expect(await fails("run", "--rm", "--network", "full", "--ip", "10.97.0.4", "host", "true")).toEqual({ code: 125, stderr: containing("reserved") });
 });
 
+test("a subnet that is written as an address in it is that subnet, and that is said", async () => {
+  const { exitCode, stderr } = await world.sandbox.sampan(["network", "create", "--driver", "bridge", "--subnet", "192.168.10.1/24", "testbridge"]);
+  expect([exitCode, stderr]).toEqual([0, containing("WARNING: 192.168.10.1/24 is no subnet but an address in one: 192.168.10.0/24 is taken\n")]);
+  expect(await subnetOf("testbridge")).toBe("192.168.10.0/24 ");
+  expect(await ok("run", "--rm", "--network", "testbridge", "host", "ip", "-4", "-br", "addr", "show", "eth0")).toContain(" 192.168.10.2/24");
+});
+
 test("names of networks are listed as people count, and filtered by expressions", async () => {
   for (const name of ["n10", "n2", "other-n2"]) await ok("network", "create", name);
   expect(await ok("network", "ls", "--filter", "type=custom", "--format", "{{.Name}}")).toBe("n2\nn10\nother-n2");

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { ProblemsError, SampanError, errnoOf } from "../../base/errors.ts";
 import { createId } from "../../base/ids.ts";
-import { resolveNetwork, validateNetworkCreate } from "../../network/create.ts";
+import { resolveNetwork, subnetOfAddress, validateNetworkCreate } from "../../network/create.ts";
 import type { NetworkCreateRequest } from "../../network/create.ts";
 import { PREDEFINED_NETWORKS } from "../../network/model.ts";
 import type { NetworkRecord } from "../../network/model.ts";
@@ -25,7 +25,7 @@ export async function createNetwork(context: EngineContext, request: NetworkRequ
   const wanted: NetworkCreateRequest = {
     name: request.name, driver: request.driver, internal: request.internal, ipv6: request.ipv6, attachable: request.attachable, labels: request.labels, options: request.options,
     pools: request.subnets.map(({ subnet, gateway, ipRange, auxAddresses }) => ({
-      subnet, ...(gateway === undefined ? {} : { gateway }), ...(ipRange === undefined ? {} : { ipRange }), ...(auxAddresses === undefined ? {} : { auxAddresses }),
+      subnet: subnetOfAddress(subnet) ?? subnet, ...(gateway === undefined ? {} : { gateway }), ...(ipRange === undefined ? {} : { ipRange }), ...(auxAddresses === undefined ? {} : { auxAddresses }),
     })),
   };
   const ulaGlobalId = request.ipv6 ? globalId(context) : new Uint8Array(5);
@@ -37,7 +37,8 @@ export async function createNetwork(context: EngineContext, request: NetworkRequ
       return (await makeBridgeAlone(context, network)).warnings;
     }));
     if (network === undefined) throw new SampanError("internal", "A network was made and not recorded");
-    return { id: network.id, warnings };
+    const guessed = request.subnets.filter(({ subnet }) => subnetOfAddress(subnet) !== undefined).map(({ subnet }) => `${subnet} is no subnet but an address in one: ${subnetOfAddress(subnet) ?? ""} is taken`);
+    return { id: network.id, warnings: [...guessed, ...warnings] };
   } catch (error) {
     if (network !== undefined) {
       const { dropNetwork } = await import("./remove.ts");

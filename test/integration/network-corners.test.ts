@@ -57,6 +57,18 @@ test("ports wait for a network with a way out: on internal ones and on none ther
   await ok("network", "rm", "inner");
 });
 
+test("thousands of ports, as for telephony, are published, answer, and go, where a process may have 1024 descriptors", async () => {
+  await using limited = createSandbox({ executable: ["/bin/sh", "-c", 'ulimit -Sn 1024; exec "$@"', "sh", ...world.enter, EXECUTABLE] });
+  const echo = 'import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 12999)); print("ready", flush=True)\nwhile True: s.sendto(b"phone " + (a := s.recvfrom(99)[1])[0].encode(), a)';
+  const udp = "udp,198.51.100.1,12999,198.51.100.9,40405";
+  expect(world.ask(world.outside, udp)).toEqual({ [udp]: "refused" });
+  await limited.ok(["run", "-d", "--name", "phones", "-p", "10000-12999:10000-12999/udp", "-p", "10000-10999:10000-10999", "host", "/usr/bin/python3", "-c", echo]);
+  while (!(await limited.ok(["logs", "phones"])).includes("ready")) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(world.ask(world.outside, udp)).toEqual({ [udp]: "phone 198.51.100.9" });
+  await limited.ok(["rm", "-f", "phones"]);
+  expect(world.ask(world.outside, udp)).toEqual({ [udp]: "refused" });
+});
+
 /** Waits for one SCTP packet on a raw socket, whether the kernel has SCTP or not, and says whence and whither it came. */
 const RECEIVER = `
 import socket, struct

@@ -295,7 +295,10 @@ describe("changes", () => {
   test("a UDP client that was there before the port, and one whose port moves, are served once old flows are forgotten", () => {
     // Always from the same port, as a resolver or a game would: to the kernel one flow.
     const flow = "udp,198.51.100.1,5454,198.51.100.9,40404";
-    const forget = (addresses: string[]) => send(world.get("host"), forgetUdpFlows([5454], addresses), {}, { protocol: NETLINK_NETFILTER, ignore: [2] });
+    const forgetFlows = (...args: Parameters<typeof forgetUdpFlows>) => {
+      for (const batch of forgetUdpFlows(...args)) send(world.get("host"), batch, {}, { protocol: NETLINK_NETFILTER, ignore: [2] });
+    };
+    const forget = (addresses: string[]) => { forgetFlows([5454], addresses); };
     const outside = world.get("outside");
     expect(ask(outside, flow)[flow]).toBe("refused");
     const onA1 = [port("", 5454, 53, "172.29.0.2", undefined, "udp")];
@@ -310,10 +313,18 @@ describe("changes", () => {
     expect(ask(outside, flow)[flow]).toBe("a2 198.51.100.9");
     // By the container's address alone, too; and other flows are let be.
     world.nft(removePorts(onA2));
-    send(world.get("host"), forgetUdpFlows([], ["172.29.0.2", "fd11:a::3"]), {}, { protocol: NETLINK_NETFILTER, ignore: [2] });
+    forgetFlows([], ["172.29.0.2", "fd11:a::3"]);
     expect(ask(outside, flow)[flow]).toBe("a2 198.51.100.9");
-    send(world.get("host"), forgetUdpFlows([], ["172.29.0.3"]), {}, { protocol: NETLINK_NETFILTER, ignore: [2] });
+    forgetFlows([], ["172.29.0.3"]);
     expect(ask(outside, flow)[flow]).toBe("refused");
+    // Of very many ports the host's addresses are told in their place.
+    world.nft(addPorts(onA1));
+    forgetFlows(Array.from({ length: 1000 }, (_, i) => 5000 + i), [], ["192.0.2.1"]);
+    expect(ask(outside, flow)[flow]).toBe("refused");
+    forgetFlows(Array.from({ length: 1000 }, (_, i) => 5000 + i), [], ["198.51.100.1", "2001:db8::1"]);
+    expect(ask(outside, flow)[flow]).toBe("a1 198.51.100.9");
+    world.nft(removePorts(onA1));
+    forgetFlows([], ["172.29.0.2"]);
   });
 
   test("another's table is not touched", () => {

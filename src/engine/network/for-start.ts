@@ -47,6 +47,9 @@ export interface StartNetwork extends NetworkFiles {
 /** A network that nobody asked for by name is no reason not to run, and one without a packet filter would be open. */
 const WITHOUT_FILTER = "nft is not installed: the container has no network but its own loopback. Install it (apt install nftables) for the network \"bridge\"";
 
+/** A process may commonly have 1024 descriptors, and the monitor needs a few for other things: of a range of thousands of ports the first are held. */
+const MOST_HELD = 512;
+
 const PORTS_WITHOUT_WAY = "no port is published while every network of the container is internal";
 
 /** Looks up networks, sees to it that their bridges are there unless `make` is false, and reads who has which port. */
@@ -106,7 +109,7 @@ export function networkForStart(context: EngineContext, stored: StoredConfig, st
   const hasIpv6 = endpoints.some(({ ipv6 }) => ipv6 !== undefined);
   return {
     ...base, ready,
-    plan: { outer: attachFromHost(attachments, "pid"), sysctls: containerSysctls(attachments), inner: configureFromContainer(attachments), held: start.published.flatMap((port) => start.heldFor(port, hasIpv6)) },
+    plan: { outer: attachFromHost(attachments, "pid"), sysctls: containerSysctls(attachments), inner: configureFromContainer(attachments), held: start.published.flatMap((port) => start.heldFor(port, hasIpv6)).slice(0, MOST_HELD) },
   };
 }
 

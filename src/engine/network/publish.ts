@@ -16,7 +16,8 @@ import { probePorts } from "./probe.ts";
 import type { HostPort } from "./probe.ts";
 import { firewallPorts, rebuildRules } from "./rules.ts";
 import type { PortTarget } from "./rules.ts";
-import { sendBatches } from "./send.ts";
+import { decodeAddresses } from "../../network/rtnetlink/views.ts";
+import { dump, sendBatches } from "./send.ts";
 
 /** The ports that a container is to have published; `-P` adds those that it or its image exposes. */
 export function portSpecs(request: RunRequest, exposedByImage: readonly string[], hostBinding: string): PortSpec[] {
@@ -116,7 +117,8 @@ async function removeRules(context: EngineContext, ports: readonly PublishedPort
 async function forgetFlows(context: EngineContext, ports: readonly PublishedPort[], { ipv4, ipv6 }: PortTarget): Promise<void> {
   const udp = ports.filter(({ protocol }) => protocol === "udp").map(({ hostPort }) => hostPort);
   if (udp.length === 0) return;
-  const batch = forgetUdpFlows(udp, [ipv4, ipv6].filter((address) => address !== undefined));
+  const hostAddresses = udp.length > 1 ? decodeAddresses(await dump(context, "addresses")).map(({ address }) => address.slice(0, address.indexOf("/"))) : [];
+  const batches = forgetUdpFlows(udp, [ipv4, ipv6].filter((address) => address !== undefined), hostAddresses);
   // ENOENT: there was none. The others: a kernel that has no such filter, or no conntrack over netlink at all.
-  await sendBatches(context, [{ batch, protocol: NETLINK_NETFILTER, tolerate: ["ENOENT", "EINVAL", "EOPNOTSUPP"] }], { what: "forget UDP flows" });
+  for (const batch of batches) await sendBatches(context, [{ batch, protocol: NETLINK_NETFILTER, tolerate: ["ENOENT", "EINVAL", "EOPNOTSUPP"] }], { what: "forget UDP flows" });
 }

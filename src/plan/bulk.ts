@@ -9,10 +9,11 @@ import { HEADER_SIZE, INSTRUCTION_SIZE, Kind, MAGIC } from "./encode.ts";
  * Use: `begin` a call, say its arguments, begin the next. `clear` to use the memory again.
  */
 export class BulkPart {
-  #code: Buffer = Buffer.alloc(256 * 1024);
-  #data: Buffer = Buffer.alloc(256 * 1024);
+  #code = new Words(256 * 1024);
+  #data = new Words(256 * 1024);
   #dataSize = 8; // offset 0 stays unused, so that no pointer equals "none"
   #count = 0;
+  /** Where the last call is, in words of 32 bits. */
   #at = 0;
 
   /** Instructions so far. */
@@ -32,11 +33,13 @@ export class BulkPart {
 
   /** The next call. `register` takes its result. */
   begin(number: number, register?: number): this {
-    const at = HEADER_SIZE + this.#count * INSTRUCTION_SIZE;
-    if (at + INSTRUCTION_SIZE > this.#code.length) this.#code = grown(this.#code, at + INSTRUCTION_SIZE);
-    this.#code.fill(0, at, at + INSTRUCTION_SIZE);
-    this.#code.writeUInt32LE(number, at + 4);
-    if (register !== undefined) this.#code[at + 2] = register + 1;
+    const bytes = HEADER_SIZE + this.#count * INSTRUCTION_SIZE;
+    if (bytes + INSTRUCTION_SIZE > this.#code.bytes.length) this.#code = this.#code.grown(bytes + INSTRUCTION_SIZE);
+    const { words } = this.#code;
+    const at = bytes >> 2;
+    words.fill(0, at, at + (INSTRUCTION_SIZE >> 2));
+    if (register !== undefined) words[at] = (register + 1) << 16;
+    words[at + 1] = number;
     this.#at = at;
     this.#count++;
     return this;
@@ -44,7 +47,7 @@ export class BulkPart {
 
   /** Argument `n` is a number (up to 2^53 in either direction). */
   number(n: number, value: number): this {
-    writeInt64(this.#code, this.#at + 48 + n * 8, value);
+    this.#code.set64(this.#at + 12 + n * 2, value);
     return this;
   }
 
@@ -60,22 +63,23 @@ export class BulkPart {
 
   /** Any other result is a failure. */
   expect(result: number): this {
-    this.#code[this.#at + 1] = 1;
-    writeInt64(this.#code, this.#at + 32, result);
+    this.#code.bytes[this.#at * 4 + 1] = 1;
+    this.#code.set64(this.#at + 8, result);
     return this;
   }
 
   /** A string of one character per byte, with a NUL behind it. */
   string(bytes: string): number {
     const at = this.#reserve(bytes.length + 1);
-    this.#data.write(bytes, at, "latin1");
-    this.#data[at + bytes.length] = 0;
+    const data = this.#data.bytes;
+    data.write(bytes, at, "latin1");
+    data[at + bytes.length] = 0;
     return at;
   }
 
   bytes(bytes: Uint8Array): number {
     const at = this.#reserve(bytes.length);
-    this.#data.set(bytes, at);
+    this.#data.bytes.set(bytes, at);
     return at;
   }
 
@@ -83,7 +87,7 @@ export class BulkPart {
   words(...words: number[]): number {
     this.#dataSize = (this.#dataSize + 7) & ~7;
     const at = this.#reserve(words.length * 8);
-    words.forEach((word, i) => { writeInt64(this.#data, at + i * 8, word); });
+    for (let i = 0; i < words.length; i++) this.#data.set64((at >> 2) + i * 2, words[i] ?? 0);
     return at;
   }
 
@@ -91,22 +95,22 @@ export class BulkPart {
   encode(): readonly [Buffer, Buffer] {
     const dataAt = HEADER_SIZE + this.#count * INSTRUCTION_SIZE;
     const total = dataAt + this.#dataSize;
-    const head = this.#code;
+    const head = this.#code.bytes;
     head.fill(0, 0, HEADER_SIZE);
     head.writeBigUInt64LE(MAGIC, 0);
     [total, this.#count, this.#count, 0, HEADER_SIZE, dataAt, 0, dataAt, this.#dataSize, 0, 3].forEach((value, i) => head.writeUInt32LE(value, 8 + i * 4));
-    return [head.subarray(0, dataAt), this.#data.subarray(0, this.#dataSize)];
+    return [head.subarray(0, dataAt), this.#data.bytes.subarray(0, this.#dataSize)];
   }
 
   #argument(n: number, kind: number, value: number): this {
-    this.#code.writeUInt32LE(value, this.#at + 48 + n * 8);
-    this.#code[this.#at + 8 + n] = kind;
+    this.#code.words[this.#at + 12 + n * 2] = value;
+    this.#code.bytes[this.#at * 4 + 8 + n] = kind;
     return this;
   }
 
   #reserve(size: number): number {
     const at = this.#dataSize;
-    if (at + size > this.#data.length) this.#data = grown(this.#data, at + size);
+    if (at + size > this.#data.bytes.length) this.#data = this.#data.grown(at + size);
     this.#dataSize = at + size;
     return at;
   }
@@ -115,15 +119,28 @@ export class BulkPart {
 /** keel takes no larger plan (native/keel/plan.h). */
 const PLAN_MAX = 64 * 1024 * 1024;
 
-function grown(buffer: Buffer, needed: number): Buffer {
-  if (needed > PLAN_MAX) throw new SampanError("internal", `Cannot encode a part of ${needed} bytes`);
-  const larger = Buffer.alloc(Math.max(buffer.length * 2, needed));
-  buffer.copy(larger);
-  return larger;
-}
+/** Memory as bytes and as words of 32 bits, in this machine's order: keel runs on the same one. Methods of Buffer take several times as long. */
+class Words {
+  readonly bytes: Buffer;
+  readonly words: Int32Array;
 
-/** Two's complement of any integer that a number holds exactly. */
-function writeInt64(buffer: Buffer, at: number, value: number): void {
-  buffer.writeInt32LE(value | 0, at);
-  buffer.writeInt32LE(Math.floor(value / 4294967296) | 0, at + 4);
+  /** `size` is a multiple of four. */
+  constructor(size: number) {
+    const memory = new ArrayBuffer(size);
+    this.bytes = Buffer.from(memory);
+    this.words = new Int32Array(memory);
+  }
+
+  /** Two's complement of any integer that a number holds exactly. `at` counts words. */
+  set64(at: number, value: number): void {
+    this.words[at] = value;
+    this.words[at + 1] = Math.floor(value / 4294967296);
+  }
+
+  grown(needed: number): Words {
+    if (needed > PLAN_MAX) throw new SampanError("internal", `Cannot encode a part of ${needed} bytes`);
+    const larger = new Words((Math.max(this.bytes.length * 2, needed) + 3) & ~3);
+    this.bytes.copy(larger.bytes);
+    return larger;
+  }
 }

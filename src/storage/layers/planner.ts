@@ -16,6 +16,7 @@ export interface LayerPlannerOptions {
   readonly overlayXattrs?: "trusted" | "user";
 }
 
+const NOTHING: readonly [ByteString, ByteString][] = [];
 const ROOT_NAME = "" as ByteString; // brand: no bytes
 
 /**
@@ -99,7 +100,7 @@ export class LayerPlanner implements TarHandler {
     // chown(2) and write(2) take setuid bits and capabilities away, so they come before those.
     if (file.uid !== 0 || file.gid !== 0) this.#push({ op: "fchown", uid: file.uid, gid: file.gid });
     if (file.mode > 0o777) this.#push({ op: "fchmod", mode: file.mode });
-    for (const [name, value] of this.#kept(file)) this.#push({ op: "fsetxattr", name, value });
+    if (file.xattrs !== undefined) for (const [name, value] of this.#kept(file)) this.#push({ op: "fsetxattr", name, value });
     this.#push({ op: "futimens", sec: file.mtimeSec, nsec: file.mtimeNsec });
     this.#push({ op: "close" });
   }
@@ -324,9 +325,10 @@ export class LayerPlanner implements TarHandler {
     this.#push({ op: "enter", path: directory.path });
   }
 
-  #kept(entry: TarEntry): [ByteString, ByteString][] {
+  #kept(entry: TarEntry): readonly [ByteString, ByteString][] {
+    if (entry.xattrs === undefined) return NOTHING;
     const kept: [ByteString, ByteString][] = [];
-    for (const [name, value] of entry.xattrs ?? []) {
+    for (const [name, value] of entry.xattrs) {
       // xattr(7): names of at most 255 bytes, values of at most 64 KiB.
       if (this.#keepXattr(name) && name.length <= 255 && value.length <= 65_536) kept.push([name, value]);
       else this.#dropped.add(name);

@@ -43,7 +43,7 @@ async function throughput(context: BenchContext, world: HostNetns): Promise<Meas
   await world.sandbox.ok(["run", "-d", "--name", "server", "-p", "5201:5201", "host", IPERF, "-s"]);
   await world.host.serve("sh", "-c", `echo up; exec ${IPERF} -s -p 5202 >/dev/null`);
   await world.sandbox.ok(["run", "-d", "--name", "client", "host", "sleep", "3600"]);
-  const client = (port: number): string[] => [IPERF, "-J", "-t", "1", "-c", gateway, "-p", String(port)];
+  const client = (port: number): string[] => [IPERF, "-J", "-t", "2", "-c", gateway, "-p", String(port)];
   const toHost = "Gbit/s from a container to its host";
   const published = "Gbit/s from the host to a published port";
   const cases: MeasureCase[] = [

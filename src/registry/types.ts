@@ -75,7 +75,8 @@ export interface PushBlobOptions extends WaitOptions {
   readonly chunkBytes?: number | undefined;
 }
 
-export type PushOutcome = "exists" | "mounted" | "uploaded";
+/** What it took for the registry to have a blob; a mounted one came from that repository. */
+export type PushOutcome = "exists" | `mounted from ${string}` | "uploaded";
 
 export interface SearchResult {
   readonly name: string;

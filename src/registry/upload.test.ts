@@ -54,7 +54,7 @@ describe("pushing blobs", () => {
     registry.addBlob("other", content);
     expect(await client.pushBlob(ref(), descriptor, sourceOf(content), { mountFrom: ["none", "other"] })).toBe("uploaded");
     registry.blobs.get("app")?.clear();
-    expect(await client.pushBlob(ref(), descriptor, sourceOf(content), { mountFrom: ["other"] })).toBe("mounted");
+    expect(await client.pushBlob(ref(), descriptor, sourceOf(content), { mountFrom: ["other"] })).toBe("mounted from other");
     expect(stored()).toBeDefined();
     expect(registry.requests.some(({ url }) => url.includes("scope=repository%3Aapp%3Apull%2Cpush&scope=repository%3Aother%3Apull"))).toBe(true);
     registry.blobs.get("app")?.clear();

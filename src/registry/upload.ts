@@ -29,7 +29,7 @@ export async function uploadBlob(upload: Upload, retry: RetryPolicy): Promise<Pu
   try {
     if (await hasBlob(upload)) return "exists";
     const started = await start(upload);
-    if (started === "mounted") return "mounted";
+    if (typeof started === "string") return started;
     await transfer(upload, started, retry);
     return "uploaded";
   } catch (error) {
@@ -55,7 +55,7 @@ interface Position {
   readonly minChunkBytes: number;
 }
 
-async function start({ repository, descriptor, operation, options }: Upload): Promise<Position | "mounted"> {
+async function start({ repository, descriptor, operation, options }: Upload): Promise<Position | `mounted from ${string}`> {
   const { session, name } = repository;
   for (const from of options.mountFrom ?? []) {
     const query = new URLSearchParams({ mount: descriptor.digest, from });
@@ -64,7 +64,7 @@ async function start({ repository, descriptor, operation, options }: Upload): Pr
       options,
     );
     answer.discard();
-    if (answer.status === 201) return "mounted";
+    if (answer.status === 201) return `mounted from ${from}`;
     // Not there, and an upload is open instead: use it rather than leave it behind.
     if (answer.status === 202) return positionOf(answer, 0, operation);
   }
@@ -114,7 +114,7 @@ async function transfer(upload: Upload, started: Position, retry: RetryPolicy): 
       const reached = await askPosition(upload, position);
       if (reached === undefined) {
         const again = await start({ ...upload, options: { ...options, mountFrom: [] } });
-        if (again === "mounted") return;
+        if (typeof again === "string") return;
         position = again;
       } else position = reached;
       if (position.offset > descriptor.size) throw cannot(operation, "invalid", `the registry says that it has ${position.offset} of ${descriptor.size} bytes`, { code: "SIZE_MISMATCH" });

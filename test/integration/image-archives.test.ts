@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { digestOf } from "../../src/oci/digest.ts";
+import { digestOf, type Digest } from "../../src/oci/digest.ts";
 import { descriptorOf, encodeIndex } from "../../src/oci/manifest.ts";
 import { MEDIA_TYPE } from "../../src/oci/media-types.ts";
 import { openContentStore, type ContentStore } from "../../src/storage/content/index.ts";
@@ -115,6 +115,16 @@ test("a blob that is not what its descriptor says does not come in", async () =>
   const image = await newImage();
   const liar = { ...image.blobs, has: () => true, get: image.blobs.get.bind(image.blobs), async *read() { yield Buffer.from("something else"); } };
   expect(await rejection(copyDocument(descriptorOf(image.manifest), liar, await newStore()))).toMatchObject({ kind: "invalid" });
+});
+
+test("a blob that the disk has changed does not go out: neither in an archive nor in a directory", async () => {
+  const image = await newImage();
+  const changed = (blob: Buffer): Buffer => Buffer.from(blob.map((byte, index) => (index === 100 ? byte ^ 1 : byte)));
+  const blobs = { ...image.blobs, has: () => true, get: image.blobs.get.bind(image.blobs), read: async function* (digest: Digest) { yield changed(Buffer.concat(await Array.fromAsync(image.blobs.read(digest)))); } };
+  const damaged = { ...image, blobs };
+  for (const kind of ["docker", "oci"] as const) expect(await rejection(Array.fromAsync(writeArchive([{ image: damaged, names: [] }], kind, tarFormat)))).toMatchObject({ kind: "invalid", code: "DIGEST_INVALID" });
+  expect(await rejection(writeLayout(`${dir}/out`, [{ image: damaged, names: [] }]))).toMatchObject({ code: "DIGEST_INVALID" });
+  expect(existsSync(`${dir}/out`)).toBe(false);
 });
 
 test("a config whose diff IDs are not its layers is no image", async () => {

@@ -196,6 +196,8 @@ describe("pulling", () => {
     expect([missing.exitCode, missing.stderr]).toEqual([125, expect.stringMatching(/not found.*\n.*looked for here and at 127\.0\.0\.1.*sampan load/) as string]);
     const unreachable = await sandbox.sampan(["run", "--rm", "127.0.0.1:1/nothing:1"]);
     expect([unreachable.exitCode, unreachable.stderr]).toEqual([125, expect.stringMatching(/connection refused.*\n.*sampan load/) as string]);
+    // What is no name has no default tag either.
+    for (const command of ["pull", "push"]) expect(await sandbox.sampan([command, "No/Name"])).toMatchObject({ exitCode: 1, stdout: "", stderr: expect.stringContaining("must be lowercase") as string });
   }, 30_000);
 
   test("mirrors and plain HTTP by registries.conf", async () => {

@@ -125,7 +125,7 @@ describe("what we push", () => {
       const source = { async *open(offset: number) { yield bytes.subarray(offset); } };
       expect(await client.pushBlob(reference, descriptor, source, { chunkBytes })).toBe("uploaded");
       expect(await client.pushBlob(reference, descriptor, source)).toBe("exists");
-      expect(await client.pushBlob(ref(`mounted/${repository}`), descriptor, source, { mountFrom: [repository] })).toBe("mounted");
+      expect(await client.pushBlob(ref(`mounted/${repository}`), descriptor, source, { mountFrom: [repository] })).toBe(`mounted from ${repository}`);
     }
     await client.pushManifest(reference, image.manifest);
     await client.pushManifest(ref(`${repository}:index`), encodeIndex([{ mediaType: image.manifest.mediaType, digest: image.manifest.digest, size: image.manifest.size, platform: { os: "linux", architecture: "amd64" } }]));

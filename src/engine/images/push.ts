@@ -64,7 +64,7 @@ async function pushImage(context: EngineContext, client: RegistryClient, referen
         else if (progress.kind === "retry") onProgress?.({ status: `Retrying in ${Math.ceil(progress.delayMs / 1000)} seconds: ${progress.reason}` });
       },
     });
-    if (id !== undefined) onProgress?.({ id, status: outcome === "exists" ? "Layer already exists" : outcome === "mounted" ? "Mounted from another repository" : "Pushed" });
+    if (id !== undefined) onProgress?.({ id, status: outcome === "exists" ? "Layer already exists" : outcome === "uploaded" ? "Pushed" : `M${outcome.slice(1)}` });
   };
   const blobs = new Map(manifest.layers.map((layer) => [layer.digest, layer]));
   await inParallel([...blobs.values()], UPLOADS_AT_ONCE, (layer) => push(layer, diffIdOf(image, layer)));

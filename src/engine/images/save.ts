@@ -24,7 +24,7 @@ export async function* saveImages(context: EngineContext, names: readonly string
 /** As an OCI layout in a directory. */
 export async function saveDirectory(context: EngineContext, names: readonly string[], directory: string, options: SaveOptions): Promise<void> {
   await using collected = await collectImages(context, names, options);
-  await writeLayout(directory, collected.images);
+  await writeLayout(directory, collected.images, options.signal);
 }
 
 async function collectImages(context: EngineContext, names: readonly string[], { platforms }: SaveOptions): Promise<AsyncDisposable & { readonly images: readonly NamedImage[] }> {

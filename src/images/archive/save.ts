@@ -1,6 +1,6 @@
 import { SampanError } from "../../base/index.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
-import { digestAlgorithm, digestHex, type Digest } from "../../oci/digest.ts";
+import { createDigestHash, digestAlgorithm, digestHex, finishDigest, type Digest } from "../../oci/digest.ts";
 import { descriptorOf, encodeIndex } from "../../oci/manifest.ts";
 import { formatReference, parseReference } from "../../oci/reference.ts";
 import type { Image } from "../image.ts";
@@ -72,13 +72,21 @@ function blobName(digest: Digest): string {
   return `blobs/${digestAlgorithm(digest)}/${digestHex(digest)}`;
 }
 
-/** The blob's bytes, as many as its header says, or none of the archive is readable after it. */
+/**
+ * The blob's bytes, as many as its header says, or none of the archive is readable after it. What the disk has changed since they came
+ * is found here, and not by whoever loads the archive.
+ */
 async function* exactly({ digest, size }: Descriptor, blobs: BlobReader): AsyncGenerator<Uint8Array> {
+  const hash = createDigestHash(digestAlgorithm(digest));
   let read = 0;
   for await (const chunk of blobs.read(digest)) {
     read += chunk.length;
     if (read > size) break;
+    hash.update(chunk);
     yield chunk;
   }
-  if (read !== size) throw new SampanError("invalid", `Cannot save blob "${digest}": it does not have the ${size} bytes that its manifest says`, { code: "SIZE_INVALID" });
+  const fail = (why: string, code: string): SampanError => new SampanError("invalid", `Cannot save blob "${digest}": ${why}`, { code, hint: "Remove the image and pull or load it again." });
+  if (read !== size) throw fail(`it does not have the ${size} bytes that its manifest says`, "SIZE_INVALID");
+  const actual = finishDigest(hash, digestAlgorithm(digest));
+  if (actual !== digest) throw fail(`its content on disk has the digest ${actual}`, "DIGEST_INVALID");
 }

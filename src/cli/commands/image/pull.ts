@@ -19,7 +19,8 @@ export const command = defineCommand({
     const { io } = context;
     const name = args[0] ?? "";
     if (flags["all-tags"] && /(@|:[^/]*$)/.test(name)) throw new SampanError("invalid", "tag can't be used with --all-tags/-a");
-    if (!flags["all-tags"] && !/(@|:[^/]*$)/.test(name) && !flags.quiet) io.out("Using default tag: latest\n");
+    const { tag, digest } = parseReference(name);
+    if (!flags["all-tags"] && tag === undefined && digest === undefined && !flags.quiet) io.out("Using default tag: latest\n");
     const { images } = await context.engine();
     const progress = progressOn(io, 1, flags.quiet);
     const pulled = await images.pull(name, {

@@ -1,4 +1,5 @@
 import { SampanError } from "../../../base/errors.ts";
+import { parseReference } from "../../../oci/reference.ts";
 import { defineCommand } from "../../command.ts";
 import { bool, string } from "../../flags/flag.ts";
 import { progressOn } from "../shared/streams.ts";
@@ -17,7 +18,8 @@ export const command = defineCommand({
     const { io } = context;
     const name = args[0] ?? "";
     if (flags["all-tags"] && /:[^/]*$/.test(name)) throw new SampanError("invalid", "tag can't be used with --all-tags/-a");
-    if (!flags["all-tags"] && !/(@|:[^/]*$)/.test(name) && !flags.quiet) io.out("Using default tag: latest\n");
+    const { tag, digest } = parseReference(name);
+    if (!flags["all-tags"] && tag === undefined && digest === undefined && !flags.quiet) io.out("Using default tag: latest\n");
     const { images } = await context.engine();
     const progress = progressOn(io, 1, flags.quiet);
     const pushed = await images.push(name, {

@@ -42,6 +42,10 @@ describe("refused", () => {
       expect(() => after([change])).toThrow("Cannot apply change");
     });
   }
+  test("what is no instruction, before what it lacks", () => {
+    expect(() => after(["BOGUS"])).toThrow("BOGUS is not a change that can be made");
+    expect(() => after(["ENV"])).toThrow("ENV needs at least one argument");
+  });
 });
 
 test("history grows with every layer, and marks those without", () => {

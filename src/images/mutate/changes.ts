@@ -2,6 +2,7 @@ import type { ExecutionConfig, ImageConfig } from "../../oci/image-config.ts";
 import { parseHealthcheck } from "./healthcheck.ts";
 import { changeError, execForm, splitWords } from "./words.ts";
 
+const WITH_ARGUMENTS: ReadonlySet<string> = new Set(["ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"]);
 const DEFAULT_SHELL = ["/bin/sh", "-c"];
 
 /**
@@ -16,7 +17,7 @@ export function applyChanges(image: ImageConfig, changes: readonly string[]): Im
     if (match === null) throw changeError(change, "it is no instruction");
     const instruction = (match[1] ?? "").toUpperCase();
     const rest = match[2] ?? "";
-    if (rest === "" && instruction !== "CMD" && instruction !== "ENTRYPOINT") throw changeError(change, `${instruction} needs at least one argument`);
+    if (rest === "" && WITH_ARGUMENTS.has(instruction)) throw changeError(change, `${instruction} needs at least one argument`);
     if (instruction === "CMD") commandWasSet = true;
     applyChange(config, instruction, rest, change, commandWasSet);
   }

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseManifest } from "../src/oci/index.ts";
 import { appendLayer, createImage, emptyConfig, openLayout } from "../src/images/index.ts";
@@ -155,12 +155,15 @@ async function peakMemory(command: string[]): Promise<number> {
   const [file = "", ...args] = command;
   const child = spawn(file, args, { env: testEnv(), stdio: "ignore" });
   const peaks = new Map<number, number>();
-  const look = (pid: number): void => {
+  const look = (pid: number, parent?: string): void => {
+    const program = linkIfThere(`/proc/${pid}/exe`);
+    // Until execve(2) a new process shows its parent's memory as its own; it may be gone before the next look.
+    if (program === parent) return;
+    // It grows as long as a program runs.
     const kilobytes = Number(/^VmHWM:\s+(\d+)/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? 0);
-    // It grows as long as a program runs. Until execve(2) a new process shows its parent's memory as its own.
     if (kilobytes > 0) peaks.set(pid, kilobytes);
     for (const task of existsSync(`/proc/${pid}/task`) ? readdirSync(`/proc/${pid}/task`) : [])
-      for (const below of readIfThere(`/proc/${pid}/task/${task}/children`).split(" ").filter((text) => text !== "")) look(Number(below));
+      for (const below of readIfThere(`/proc/${pid}/task/${task}/children`).split(" ").filter((text) => text !== "")) look(Number(below), program);
   };
   const timer = setInterval(() => { if (child.pid !== undefined) look(child.pid); }, 20);
   const code = await new Promise<number | null>((resolve) => child.once("exit", resolve));
@@ -169,10 +172,14 @@ async function peakMemory(command: string[]): Promise<number> {
   return [...peaks.values()].reduce((sum, value) => sum + value, 0) / 1024;
 }
 
-function readIfThere(path: string): string {
+const readIfThere = (path: string): string => ifThere(() => readFileSync(path, "utf8"));
+const linkIfThere = (path: string): string => ifThere(() => readlinkSync(path));
+
+/** "" where what is asked about has just ended. */
+function ifThere(ask: () => string): string {
   try {
-    return readFileSync(path, "utf8");
+    return ask();
   } catch {
-    return ""; // it has just ended
+    return "";
   }
 }

@@ -11,6 +11,7 @@ const PROGRAM = `${import.meta.dirname}/layer_disk.py`;
 /** Carries ops out beneath `directory`, which must exist. Only the last flush tells of failures. */
 export class DiskSink implements LayerSink {
   readonly full = false;
+  readonly borrowed = undefined;
   #lines: string[] = [];
   readonly #directory: string;
 

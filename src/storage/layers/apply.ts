@@ -14,8 +14,8 @@ export interface ApplyLayerOptions extends LayerPlannerOptions {
 }
 
 /**
- * Unpacks one layer from its uncompressed tar, as one stream: hash, parse, plan, push. Chunks must not be reused by
- * their source, since the sink keeps views of them until it is flushed.
+ * Unpacks one layer from its uncompressed tar, as one stream: hash, parse, plan, push. The source may use
+ * a chunk's memory again when it is asked for the next.
  *
  * Resolves when every op was carried out and the diff ID matched; rejects otherwise, and then the directory is to
  * be thrown away: `invalid` for an archive that is broken, hostile or not the one promised.
@@ -32,10 +32,11 @@ export async function applyLayer(
   let bytes = 0;
   for await (const chunk of source) {
     options.signal?.throwIfAborted();
-    hash.update(chunk);
     reader.write(chunk);
+    hash.update(chunk);
     bytes += chunk.length;
     options.onProgress?.(bytes);
+    await sink.borrowed;
     if (sink.full) await sink.flush();
   }
   reader.end();

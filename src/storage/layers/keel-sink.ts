@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, write, writeSync } from "node:fs";
 import { SampanError } from "../../base/index.ts";
 import { hostArch } from "../../linux/arch.ts";
 import * as C from "../../linux/constants.ts";
@@ -71,6 +71,8 @@ export class KeelSink implements LayerSink, Disposable {
   #reached = 0;
   /** The open file, once it is written from here; else -1. */
   #direct = -1;
+  /** What is being written from here. */
+  #writing: Promise<void> | undefined;
 
   private constructor(session: Session, spool: number) {
     this.#session = session;
@@ -105,7 +107,12 @@ export class KeelSink implements LayerSink, Disposable {
     batch.ops.push(op.op === "write" ? WRITE : op);
     batch.starts.push(batch.part.count);
     this.#encode(op, batch.part);
-    if (this.#isReady && this.#take()) this.#post();
+    // What follows a write in the plan (times, modes) must follow it in fact.
+    if (this.#isReady && this.#writing === undefined && this.#take()) this.#post();
+  }
+
+  get borrowed(): Promise<void> | undefined {
+    return this.#writing;
   }
 
   /** A batch is ready to be sent and keel is still busy with the one before, or the rest of a large file is to be written from here. */
@@ -115,6 +122,7 @@ export class KeelSink implements LayerSink, Disposable {
 
   async flush(): Promise<void> {
     if (this.#isLarge) this.#filling.part.begin(this.#numbers.dup3).register(0, F).number(1, DIRECT).number(2, C.O_CLOEXEC);
+    await this.#writing;
     await this.#taken();
     if (this.#filling.part.count === 0) return;
     this.#post();
@@ -157,6 +165,8 @@ export class KeelSink implements LayerSink, Disposable {
   /** As disposing, and waits until nothing of keel is left. */
   async end(): Promise<void> {
     this[Symbol.dispose]();
+    // Nobody may take the directory away under a write; what became of it has been told.
+    await this.#writing?.catch(() => undefined);
     await this.#session.ended;
   }
 
@@ -270,19 +280,28 @@ export class KeelSink implements LayerSink, Disposable {
     this.#file = name;
   }
 
+  /** Not before the last write to it is over: the number could be another file's by then. */
   #closeDirect(): void {
-    if (this.#direct >= 0) closeSync(this.#direct);
+    const direct = this.#direct;
     this.#direct = -1;
+    if (direct < 0) return;
+    const close = (): void => { closeSync(direct); };
+    if (this.#writing === undefined) close();
+    else this.#writing.then(close, close);
   }
 
+  /** On one of the threads that decompress, while this one takes the digest. */
   #writeDirectly(data: Uint8Array, offset: number): void {
-    try {
-      for (let done = 0; done < data.length; ) done += writeSync(this.#direct, data, done, data.length - done, offset + done);
-    } catch (error) {
+    const file = this.#file;
+    const before = this.#writing;
+    const writing = writeAll(this.#direct, data, offset).catch((error: unknown) => {
       if (!(error instanceof Error && "errno" in error && typeof error.errno === "number")) throw error;
       const errno = Math.abs(error.errno);
-      throw entryError(this.#file, "write", errnoName(errno), errnoText(errno));
-    }
+      throw entryError(file, "write", errnoName(errno), errnoText(errno));
+    });
+    const all = Promise.all([before, writing]).then(() => { if (this.#writing === all) this.#writing = undefined; });
+    all.catch(() => undefined); // told to whoever waits for it
+    this.#writing = all;
   }
 
   #write(part: BulkPart, data: Uint8Array, offset: number): void {
@@ -304,6 +323,19 @@ export class KeelSink implements LayerSink, Disposable {
 }
 
 const WRITE = { op: "write" } as const;
+
+function writeAll(fd: number, data: Uint8Array, offset: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const go = (done: number): void => {
+      write(fd, data, done, data.length - done, offset + done, (error, written) => {
+        if (error !== null) reject(error);
+        else if (done + written < data.length) go(done + written);
+        else resolve();
+      });
+    };
+    go(0);
+  });
+}
 
 /** Address space only: pages exist as far as a batch reaches. */
 const SPOOL_HALF = 2 ** 40;

@@ -4,6 +4,7 @@ import type { LayerOp, LayerSink } from "./sink.ts";
 export class RecorderSink implements LayerSink {
   readonly ops: LayerOp[] = [];
   readonly full = false;
+  readonly borrowed = undefined;
 
   push(op: LayerOp): void {
     this.ops.push(op);

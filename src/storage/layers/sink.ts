@@ -36,7 +36,7 @@ export type LayerOp =
   | { readonly op: "create"; readonly name: ByteString; readonly mode: number; readonly size: number }
   /** F = openat2(D, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); "." is D itself */
   | { readonly op: "open"; readonly name: ByteString }
-  /** pwrite64(F, data, offset), all of it. `data` is not looked at again once `push` has returned, but for a sink that only writes ops down. */
+  /** pwrite64(F, data, offset), all of it. `data` may be read until `borrowed` resolves; a sink that only writes ops down keeps it. */
   | { readonly op: "write"; readonly data: Uint8Array; readonly offset: number }
   /** ftruncate(F, size) */
   | { readonly op: "truncate"; readonly size: number }
@@ -80,4 +80,6 @@ export interface LayerSink {
   /** True when the caller should flush before it pushes much more: the sink's own idea of a full batch. */
   readonly full: boolean;
   flush(): Promise<void>;
+  /** Resolves when no data that was pushed is looked at any more; undefined if that is so now. Rejects with what failed. */
+  readonly borrowed: Promise<void> | undefined;
 }

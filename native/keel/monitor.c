@@ -22,7 +22,7 @@ struct client {
 static struct monitor config;
 static struct client clients[CLIENTS];
 static struct queue queues[CLIENTS][2];
-static u8 chunk[CHUNK], logged[CHUNK * 3], input[4096];
+static u8 chunk[CHUNK], logged[CHUNK * 3], input[4096], log_piece[2]; /* whether the last record of a stream is a piece of its line */
 static u32 input_start, input_used;
 static int input_closing, log_fd = -1, ended, exit_status, exit_signal;
 static u64 log_size, log_lost;
@@ -84,15 +84,17 @@ static void log_rotate(void) {
   log_open();
 }
 
-static void log_write(const u8 *bytes, u32 n) {
+static int log_write(const u8 *bytes, u32 n) {
   if (log_fd < 0) log_open();
   if (log_fd < 0 || write_all(log_fd, bytes, n) < 0) {
     log_lost += n; /* a full disk: the container goes on, and the gap is told when there is room again */
     if (log_fd >= 0) SYS(__NR_ftruncate, log_fd, log_size);
-    return;
+    return 0;
   }
   log_size += n;
-  if (config.log_max && log_size >= config.log_max) log_rotate();
+  /* Between lines, so that no file begins within one; a line without an end does not keep it waiting. */
+  if (config.log_max && log_size >= config.log_max + (log_piece[0] | log_piece[1] ? 4 * CHUNK : 0)) log_rotate();
+  return 1;
 }
 
 static void log_output(int stream, const u8 *bytes, u32 n) {
@@ -100,11 +102,10 @@ static void log_output(int stream, const u8 *bytes, u32 n) {
   u32 h = put_time(head, now_ns(CLOCK_REALTIME_)), used = 0;
   if (log_lost) {
     memcpy(logged, head, h);
-    used = h + put(logged + h, " system F bytes of log lost for want of space: ");
-    used += put_number(logged + used, log_lost, 12, '\n');
-    log_lost = 0;
-    log_write(logged, used);
-    used = 0;
+    u32 m = h + put(logged + h, " system F bytes of log lost for want of space: ");
+    m += put_number(logged + m, log_lost, 12, '\n');
+    if (log_write(logged, m)) log_lost = 0;
+    else log_lost -= m; /* what was lost is the container's */
   }
   h += put(head + h, stream ? " stderr F " : " stdout F ");
   while (n > 0) {
@@ -113,13 +114,12 @@ static void log_output(int stream, const u8 *bytes, u32 n) {
     u32 whole = line < n;
     if (used + h + line + 1 > sizeof logged) { log_write(logged, used); used = 0; }
     memcpy(logged + used, head, h);
-    logged[used + h - 2] = whole ? 'F' : 'P';
+    logged[used + h - 2] = (log_piece[stream] = !whole) ? 'P' : 'F';
     used += h;
     memcpy(logged + used, bytes, line);
     used += line;
     logged[used++] = '\n';
-    bytes += line + whole;
-    n -= line + whole;
+    bytes += line + whole, n -= line + whole;
   }
   if (used) log_write(logged, used);
 }
@@ -138,7 +138,7 @@ static int prepare_output(int *fd) {
   long own = SYS(__NR_openat, AT_FDCWD_, path, O_WRONLY_ | O_NONBLOCK_ | O_NOCTTY_ | O_CLOEXEC_, 0);
   if (own < 0) return 0;
   if (*fd > 2) SYS(__NR_close, *fd);
-  *fd = (int)own;
+  SYS(__NR_fcntl, *fd = (int)own, 1031 /* F_SETPIPE_SZ: room for a reader that is late */, 1 << 20);
   return 0;
 }
 
@@ -209,7 +209,7 @@ static void flush_client(struct client *c, int stream) {
 static void client_output(struct client *c, int stream, const u8 *bytes, u32 n) {
   struct queue *q = &c->queues[stream];
   if (c->out[stream] < 0) return;
-  if (n > QUEUE - (q->end - q->start)) { drop_client(c, TELL_DETACHED); return; } /* too slow; never the first one */
+  if (n > QUEUE - (q->end - q->start)) { drop_client(c, TELL_DETACHED | 1 << 4); return; } /* too slow; never the first one */
   if (n > QUEUE - q->end) {
     memcpy(q->bytes, q->bytes + q->start, q->end - q->start); /* downwards: a forward copy may overlap */
     q->end -= q->start, q->start = 0;
@@ -346,7 +346,7 @@ static void write_status(void) {
   n += put_time(text + n, plan.report->exit_ns);
   text[n++] = '\n';
   if (!config.status) return;
-  long fd = SYS(__NR_openat, AT_FDCWD_, config.status_tmp, O_WRONLY_ | O_CREAT_ | O_TRUNC_ | O_CLOEXEC_, 0600);
+  long fd = SYS(__NR_openat, AT_FDCWD_, config.status_tmp, O_WRONLY_ | O_CREAT_ | O_CLOEXEC_, 0600); /* the plan made it, as long: its room is there */
   long r = fd < 0 ? fd : write_all((int)fd, text, n);
   if (r == 0 && config.flags & MON_DURABLE) SYS(__NR_fsync, fd);
   if (fd >= 0) SYS(__NR_close, fd);

@@ -29,6 +29,12 @@ export const DEVIATIONS: readonly Deviation[] = [
     why: "an unbounded log fills the disk; a line of text costs the monitor less than one of JSON",
   },
   {
+    about: "an attached client that takes its output too slowly",
+    docker: "holds up the container, and all other clients with it",
+    sampan: "so does the one that started it (`run`, `start -a`); `attach` is let go instead, says so, and ends with 1",
+    why: "somebody who looks on must not stop what he looks at, nor its log",
+  },
+  {
     about: "the image `host`",
     docker: "an ordinary name",
     sampan: "this machine's own root directory beneath a layer that is thrown away; `host:latest` still names an image of a registry",

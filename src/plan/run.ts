@@ -56,6 +56,9 @@ export async function startPlan(plan: Plan | EncodedPlan, options: RunOptions): 
   let child: Spawned;
   try {
     writeSync(planFd, bytes, 0, bytes.length, 0);
+    // The room is taken now: where the filesystem is full, keel would die of the first word that it writes into its map of the report.
+    const room = 64 + count * 24;
+    writeSync(reportFd, Buffer.alloc(room), 0, room, 0);
     const inherit = options.inherit ?? [];
     const stdio = options.stdio ?? (["ignore", "ignore", 2] as const);
     const args = inherit.length === 0 ? [] : [String(3 + inherit.length), String(4 + inherit.length)];
@@ -65,7 +68,7 @@ export async function startPlan(plan: Plan | EncodedPlan, options: RunOptions): 
     throw new SampanError("unavailable", `Cannot start the executor "${options.keel}": ${messageOf(error)}`, {
       code: errnoOf(error),
       cause: error,
-      hint: errnoOf(error) === "EACCES" ? "Its file system may be mounted noexec: keep the store elsewhere, with --root DIR" : undefined,
+      hint: hintFor(errnoOf(error), options.directory),
     });
   } finally {
     closeSync(planFd);
@@ -91,6 +94,11 @@ export async function startPlan(plan: Plan | EncodedPlan, options: RunOptions): 
     return { code, report };
   });
   return { pid: child.pid, kill: (signal) => { child.kill(signal); }, output: (n) => child.output(n), get input() { return child.input; }, peek, born, finished };
+}
+
+function hintFor(code: string | undefined, directory: string): string | undefined {
+  if (code === "EACCES") return "Its file system may be mounted noexec: keep the store elsewhere, with --root DIR";
+  return code === "ENOSPC" ? `What it is to do is written into "${directory}": make room there` : undefined;
 }
 
 /** Runs a plan to its end; throws what failed. */

@@ -58,11 +58,23 @@ function listen(context: Pick<Context, "outer" | "where">, path: string): Call {
   return socket;
 }
 
+/** What "code signal time" and a newline take (native/keel/monitor.c). */
+const STATUS_BYTES = 39;
+
+/** The monitor writes how it ended over these bytes: where the room is taken beforehand, a filesystem that is full by then loses no exit code. */
+function reserveStatus({ outer, where }: Pick<Context, "outer" | "where">, path: string): void {
+  const what = `keep room for the exit status ${where}`;
+  const file = outer.call("openat", [C.AT_FDCWD, path, C.O_WRONLY | C.O_CREAT | C.O_CLOEXEC, 0o600], { what, why: "the monitor renames it when it is true" });
+  outer.call("write", [file, "\n".repeat(STATUS_BYTES), STATUS_BYTES], { what, why: "so that a full disk is told now, and not by a lost exit code", expect: STATUS_BYTES });
+  outer.call("close", [file], { what, why: "done with it" });
+}
+
 /** keel's outer side becomes the container's monitor (native/keel/monitor.c). */
 export function handOver(context: Pick<Context, "outer" | "where">, monitor: MonitorPlan, fds: MonitorFds): void {
   const { outer, where } = context;
   const socket = monitor.socket === undefined ? undefined : listen(context, monitor.socket);
   if (monitor.socket === undefined) outer.call("chdir", ["/"], { what: "leave the caller's directory", why: "the monitor keeps no directory busy" });
+  if (monitor.status) reserveStatus(context, `${monitor.status.path}.tmp`);
   outer.stage("monitor");
   const { attach } = monitor;
   const flags = (fds.terminal ? TTY : 0) | (monitor.stdinOnce ? STDIN_ONCE : 0) | (monitor.status?.durable ? DURABLE : 0)

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { busyboxRootfs, createSandbox, waitFor } from "../support/index.ts";
+import { SAMPAN, busyboxRootfs, createSandbox, waitFor } from "../support/index.ts";
 import type { Sandbox } from "../support/index.ts";
 
 let sandbox: Sandbox;
@@ -59,13 +60,34 @@ test("standard input goes in, with --no-stdin it does not", async () => {
   client.kill("SIGKILL");
 });
 
-test("a slow client does not hold up the container's log", async () => {
+test("a slow client does not hold up the container's log, and is told that it was let go", async () => {
   await sandbox.ok(["run", "-d", "--name", "loud", "--rootfs", rootfs, "sh", "-c", "sleep 0.7; yes | head -n 2000000; echo end"]);
   const slow = sandbox.start(["attach", "loud"]);
   slow.stdout?.pause(); // nobody reads
+  let said = "";
+  slow.stderr?.on("data", (chunk: Buffer) => { said += chunk.toString(); });
+  const left = new Promise((resolve) => slow.once("exit", resolve));
   await waitFor("the end of the log", async () => (await sandbox.ok(["logs", "--tail", "1", "loud"])) === "end", 20_000);
-  slow.kill("SIGKILL");
+  slow.stdout?.resume();
+  expect(await left).toBe(1);
+  expect(said).toContain(`Cannot stay attached to container "loud": its output came faster than it was taken`);
 }, 30_000);
+
+test("beside a client that reads nothing, one that writes into a file gets every byte", async () => {
+  await sandbox.ok(["run", "-di", "--name", "both", "--rootfs", rootfs, "sh", "-c", "read go; yes | head -n 2000000; echo end"]);
+  const slow = sandbox.start(["attach", "--no-stdin", "both"]);
+  slow.stdout?.pause();
+  const out = openSync(join(sandbox.dir, "fast.out"), "w");
+  const fast = Bun.spawn([SAMPAN, "attach", "--no-stdin", "both"], { env: { ...process.env, ...sandbox.env }, stdin: "ignore", stdout: out, stderr: "ignore" });
+  closeSync(out);
+  await waitFor("both to be attached", async () => (await sandbox.ok(["events", "--since", "1h", "--until", "0s", "--filter", "event=attach", "--filter", "container=both", "--format", "{{.Action}}"])).split("\n").length === 2);
+  await Bun.sleep(300); // the events are written when the clients are on their way
+  expect((await sandbox.sampan(["attach", "both"], { input: "go\n" })).exitCode).toBe(0);
+  expect(await fast.exited).toBe(0);
+  slow.kill("SIGKILL");
+  const text = readFileSync(join(sandbox.dir, "fast.out"), "latin1");
+  expect([text.length, text.endsWith("y\nend\n")]).toEqual([4_000_004, true]);
+}, 60_000);
 
 test("what cannot be attached to is told in Docker's words", async () => {
   await sandbox.ok(["run", "--name", "over", "--rootfs", rootfs, "true"]);

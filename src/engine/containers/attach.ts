@@ -15,6 +15,8 @@ import { nowNs } from "./record.ts";
 import { forwardSignals } from "./signals.ts";
 import { attachedTo, connectStreams, stdioOf } from "./streams.ts";
 
+/** Of a client that was let go because it held up the others (native/keel/monitor.c). */
+const TOO_SLOW = 1;
 const DEFAULT_DETACH_KEYS = "ctrl-p,ctrl-q";
 
 /** Connects the caller's streams to a running container until it ends or the person detaches. Any number may be attached. */
@@ -48,6 +50,8 @@ export async function attachToContainer(context: EngineContext, name: string, op
   const failure = planFailure(plan, report);
   if (failure && (failure.code === "ENOENT" || failure.code === "ECONNREFUSED")) throw stopped();
   if (failure) throw failure;
+  if (report.state === "detached" && report.status === TOO_SLOW)
+    throw new SampanError("unavailable", `Cannot stay attached to container "${record.name}": its output came faster than it was taken`, { hint: `Its log has all of it: sampan logs -f ${record.name}`, exitCode: 1 });
   if (report.state === "detached") return { exitCode: report.status, signal: 0, detached: true };
   if (report.state !== "exited") throw new SampanError("unavailable", `Cannot stay attached to container "${record.name}": its monitor closed the connection`, { hint: "It may have all the clients that it can serve", exitCode: 1 });
   return { exitCode: report.status, signal: report.signal, detached: false };

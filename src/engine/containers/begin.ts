@@ -14,7 +14,7 @@ import { launch } from "./launch.ts";
 import { ownerFields, ownerOf } from "./liveness.ts";
 import { disarmRestart } from "./restart-timer.ts";
 import { detachKeysOf } from "./run.ts";
-import { findSteady, noSuchContainer, settle } from "./settle.ts";
+import { findSteady, noSuchContainer, steady } from "./settle.ts";
 import { cgroupPlanOf } from "./start.ts";
 
 /** From where a container may be started. */
@@ -151,20 +151,21 @@ const NO_OWNER: Partial<ContainerFields> = { monitorPid: null, monitorStartTime:
 
 /** A container in the background may end before its starter has said that it runs: the starter is given the time to. */
 async function untilStarterIsDone(context: EngineContext, record: ContainerRecord): Promise<ContainerRecord | undefined> {
-  const { steady } = await import("./settle.ts");
   return steady(context, record);
 }
 
-/** Starts what was just stopped, for `restart`: whatever state it is in by now. */
+/** Starts what was just stopped, for `restart`: whatever state it is in by now. Where another has started it meanwhile, that is done. */
 export async function startAgain(context: EngineContext, record: ContainerRecord): Promise<void> {
   let now: ContainerRecord | undefined = record;
   for (;;) {
-    now = now === undefined ? undefined : await settle(context, now);
+    now = now === undefined ? undefined : await steady(context, now);
     if (now === undefined) throw noSuchContainer(record.name);
+    if (now.status === "running" || now.status === "paused") return;
+    if (now.status === "removing") throw new SampanError("wrong-state", `Cannot restart container ${record.name}: container is marked for removal and cannot be started`);
+    if (now.status === "creating" || now.status === "ending") throw new SampanError("unavailable", `Cannot restart container "${record.name}": another process is still at it`);
     if (now.status === "restarting") disarmRestart(context, now);
     const begun = await begin(context, now, [...STARTABLE, "restarting"], BY_HAND);
     if (begun !== undefined) return launchInBackground(context, begun);
-    if (now.status === "running") return;
     now = context.store.containers.get(record.id);
   }
 }

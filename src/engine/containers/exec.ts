@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, readFileSync } from "node:fs";
-import { SampanError } from "../../base/errors.ts";
+import { SampanError, errnoOf } from "../../base/errors.ts";
+import type { ErrorOptionsWithFacts } from "../../base/errors.ts";
 import { createId } from "../../base/ids.ts";
 import type { Process } from "../../oci/index.ts";
 import type { Plan, Report } from "../../plan/index.ts";
@@ -92,6 +93,10 @@ async function runExec(context: EngineContext, record: ContainerRecord, { id, re
   const running = await startPlan(plan, {
     keel: context.keel, directory: containerPaths(context.paths, record.id).run, inherit: [directory],
     stdio: stdioOf(streams),
+  }).catch((error: unknown) => {
+    if (monitored) endExec(context, record, id, 126);
+    // With the end of a container its run directory goes.
+    throw errnoOf(error) === "ENOENT" && livenessOf(context, record).process === undefined ? notRunning(record, { cause: error, exitCode: 126 }) : error;
   });
   connectStreams(streams, running);
   // Written while keel is at work: the command does not wait for the store.
@@ -130,8 +135,12 @@ export function openFirstProcess(context: EngineContext, record: ContainerRecord
   const { process: first } = livenessOf(context, record);
   const directory = first && openProcess(first);
   if (directory === undefined && record.status === "restarting") throw new SampanError("wrong-state", `Container ${record.id} is restarting, wait until the container is running`, { exitCode: 1 });
-  if (directory === undefined) throw new SampanError("wrong-state", `container ${record.id} is not running`, { exitCode: 1, hint: `Start it first: sampan start ${record.name}` });
+  if (directory === undefined) throw notRunning(record, { exitCode: 1, hint: `Start it first: sampan start ${record.name}` });
   return directory;
+}
+
+function notRunning(record: ContainerRecord, options: ErrorOptionsWithFacts): SampanError {
+  return new SampanError("wrong-state", `container ${record.id} is not running`, options);
 }
 
 /**
@@ -169,7 +178,7 @@ function execFailure(record: ContainerRecord, plan: Plan, report: Report): Sampa
   const missing = failure.call?.stage === "program" && (failure.code === "ENOENT" || failure.code === "ENOTDIR");
   // The container ended between the look at it and the joining: its namespaces and groups are gone one by one.
   const gone = ["namespaces", "cgroup", "clone", "join"].includes(failure.call?.stage ?? "") && ["ENOENT", "ESRCH", "ENODEV", "ENOMEM"].includes(failure.code ?? "");
-  if (gone) return new SampanError("wrong-state", `container ${record.id} is not running`, { cause: failure, exitCode: 126, code: failure.code });
+  if (gone) return notRunning(record, { cause: failure, exitCode: 126, code: failure.code });
   return new SampanError(failure.call?.stage === "program" || failure.call?.stage === "directory" ? "invalid" : failure.kind, failure.message, { code: failure.code, exitCode: missing ? 127 : 126, cause: failure });
 }
 

@@ -1,8 +1,10 @@
-import { SampanError } from "../../base/errors.ts";
+import { SampanError, errnoOf } from "../../base/errors.ts";
 import type { Cancellable } from "../api.ts";
+import type { ContainerRecord } from "../../storage/state/index.ts";
 import type { EngineContext } from "../context.ts";
 import { appendEvent } from "./events.ts";
 import { cgroupPathsOf } from "./groups.ts";
+import { processOf } from "./liveness.ts";
 import { findSteady, settle } from "./settle.ts";
 
 /** Freezes every process of a container. */
@@ -13,7 +15,7 @@ export async function pauseContainer(context: EngineContext, name: string, { sig
   if (record.status !== "running") throw new SampanError("wrong-state", `Container ${record.id} is not running`);
   const { freeze, thaw } = await import("../../runtime/cgroups/operations.ts");
   const groups = cgroupPathsOf(context, record.id);
-  await freeze(groups, signal === undefined ? {} : { signal });
+  await freeze(groups, signal === undefined ? {} : { signal }).catch((error: unknown) => { throw errorOf(context, record, error); });
   const { moved } = context.store.containers.transition(record.id, ["running"], "paused");
   if (!moved) {
     // It ended, or somebody else froze it: nothing may stay frozen that is not said to be.
@@ -30,7 +32,12 @@ export async function unpauseContainer(context: EngineContext, name: string, { s
   const record = await findSteady(context, name);
   if (record.status !== "paused") throw new SampanError("wrong-state", `Container ${record.id} is not paused`);
   const { thaw } = await import("../../runtime/cgroups/operations.ts");
-  await thaw(cgroupPathsOf(context, record.id), signal === undefined ? {} : { signal });
+  await thaw(cgroupPathsOf(context, record.id), signal === undefined ? {} : { signal }).catch((error: unknown) => { throw errorOf(context, record, error); });
   const { moved } = context.store.containers.transition(record.id, ["paused"], "running");
   if (moved) appendEvent(context, record, "unpause");
+}
+
+/** Of a container that has ended meanwhile, and may have been started again, the groups are gone: that is what is told. */
+function errorOf(context: EngineContext, record: ContainerRecord, error: unknown): unknown {
+  return errnoOf(error) === "ENOENT" || errnoOf(error) === "ENODEV" || processOf(context, record) === undefined ? new SampanError("wrong-state", `Container ${record.id} is not running`, { cause: error }) : error;
 }

@@ -4,6 +4,7 @@ import type { Cancellable, StopOptions } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 import { containerPaths } from "../paths.ts";
 import type { ProcessRef } from "../processes.ts";
+import { isAlive } from "../processes.ts";
 import { storedConfigOf } from "./begin.ts";
 import { signalProcess, untilEnded } from "./end.ts";
 import { appendEvent } from "./events.ts";
@@ -115,9 +116,12 @@ function markStopped(context: EngineContext, record: ContainerRecord): void {
 async function send(context: EngineContext, record: ContainerRecord, process: ProcessRef, signal: number): Promise<boolean> {
   if (!signalProcess(process, signal)) return false;
   appendEvent(context, record, "kill", { signal: String(signal) });
-  if (record.status !== "paused") return true;
+  // Somebody may have paused it since it was looked at.
+  if (record.status !== "paused" && context.store.containers.get(record.id)?.status !== "paused") return true;
   const { thaw } = await import("../../runtime/cgroups/operations.ts");
-  await thaw(cgroupPathsOf(context, record.id));
+  await thaw(cgroupPathsOf(context, record.id)).catch((error: unknown) => {
+    if (isAlive(process)) throw error; // else its groups have gone with it
+  });
   context.store.containers.transition(record.id, ["paused"], "running");
   return true;
 }

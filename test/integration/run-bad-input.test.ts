@@ -166,3 +166,13 @@ test("a disk without room for the state: one sentence, and a state that is whole
   expect(stdout).toContain("rc=125");
   expect(stderr).not.toContain("damaged");
 });
+
+test("what `run` ends with 125 for is 1 for `create` and `update`, as Docker's daemon has it", async () => {
+  await using sandbox = createSandbox();
+  const rootfs = await busyboxRootfs(join(sandbox.dir, "rootfs"));
+  await sandbox.ok(["create", "--name", "taken", "--network", "none", "--rootfs", rootfs, "true"]);
+  expect((await sandbox.sampan(["run", "--name", "taken", "--network", "none", "--rootfs", rootfs, "true"])).exitCode).toBe(125);
+  expect((await sandbox.sampan(["create", "--name", "taken", "--network", "none", "--rootfs", rootfs, "true"])).exitCode).toBe(1);
+  expect((await sandbox.sampan(["update", "--memory", "50m", "--memory-swap", "20m", "taken"])).exitCode).toBe(1);
+  expect((await sandbox.sampan(["update", "--memory", "many", "taken"])).exitCode).toBe(125);
+});

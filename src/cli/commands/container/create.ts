@@ -1,3 +1,4 @@
+import { ProblemsError, SampanError } from "../../../base/errors.ts";
 import { defineCommand } from "../../command.ts";
 import { buildCreateRequest, problemsOf } from "../request/build.ts";
 import { creationFlags } from "../request/flags.ts";
@@ -16,10 +17,21 @@ export const command = defineCommand({
     const request = buildCreateRequest({ flags, given, args, path }, { env: io.env, cwd: io.cwd() });
     const engine = await context.engine();
     const progress = lazyProgress(io, flags.quiet);
-    const { id, warnings } = await engine.containers.create(request, { signal: context.signal, onProgress: progress.onProgress });
-    progress.finish();
-    for (const warning of warnings) io.err(`WARNING: ${warning}\n`);
-    io.out(`${id}\n`);
-    return 0;
+    try {
+      const { id, warnings } = await engine.containers.create(request, { signal: context.signal, onProgress: progress.onProgress });
+      progress.finish();
+      for (const warning of warnings) io.err(`WARNING: ${warning}\n`);
+      io.out(`${id}\n`);
+      return 0;
+    } catch (error) {
+      throw asOfCreate(error);
+    }
   },
 });
+
+/** What `run` ends with 125 for is an error as any other here; only a mistake in the line itself is 125 (Docker's rule). */
+function asOfCreate(error: unknown): unknown {
+  if (!(error instanceof SampanError) || error.kind === "cancelled") return error;
+  const { kind, message, hint, code } = error;
+  return error instanceof ProblemsError ? new ProblemsError(error.problems, { hint, exitCode: 1 }) : new SampanError(kind, message, { hint, code, cause: error, exitCode: 1 });
+}

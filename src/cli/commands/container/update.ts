@@ -15,8 +15,9 @@ export const command = defineCommand({
     if (given.size === 0) throw new SampanError("invalid", "you must provide one or more flags when using this command", { hint });
     const problems: string[] = [];
     const resources = buildResources(flags, problems);
-    problems.push(...updateProblems(resources));
     if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 125, hint });
+    const contradictions = updateProblems(resources);
+    if (contradictions.length > 0) throw new ProblemsError(contradictions, { exitCode: 1, hint });
     const { containers } = await context.engine();
     return forEachName(context, args, async (name) => {
       const { warnings } = await containers.update(name, { resources, restart: flags.restart }, { signal: context.signal });

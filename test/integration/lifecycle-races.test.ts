@@ -16,7 +16,7 @@ const start = (name: string): Promise<string> =>
   sandbox.ok(["run", "-d", "--name", name, "--network", "none", "--stop-timeout", "1", "--rootfs", rootfs, "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 0.05; done"]);
 
 /** What a command may say when another was faster; anything else is a fault. */
-const EXPECTED = /^(sampan: (Cannot (kill|restart) container: ?\S*: )?(Container|container) \S+ (is not running|is not paused|is already paused|is paused, unpause the container before exec)|sampan: (No such container: \S+|cannot start a paused container, try unpause instead|removal of container \S+ is already in progress|container is marked for removal and cannot be started|Cannot restart container \S+: container is marked for removal and cannot be started|Cannot pause the container: its processes in \S+ did not stop in time)|(Start it first|Go on with|Thaw it with): .*)$/;
+const EXPECTED = /^(sampan: (Cannot (kill|restart) container: ?\S*: )?(Container|container) \S+ (is not running|is not paused|is already paused|is paused, unpause the container before exec)|sampan: (No such container: \S+|cannot start a paused container, try unpause instead|removal of container \S+ is already in progress|container is marked for removal and cannot be started|Cannot restart container \S+: container is marked for removal and cannot be started|Cannot pause the container: it was let go on, or has ended, meanwhile)|(Start it first|Go on with|Thaw it with): .*)$/;
 
 test("start, stop, restart, kill, pause, unpause, exec and update", async () => {
   await start("busy");

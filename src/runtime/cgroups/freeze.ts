@@ -27,7 +27,11 @@ export async function freeze(paths: CgroupPaths, options: WaitOptions = {}): Pro
   try {
     if (version === 2) {
       writeText(`${directory}/cgroup.freeze`, "1");
-      frozen = await waitUntil(() => isFrozen(paths), options);
+      // Another may thaw it meanwhile, or the group go with its container: neither is waited for.
+      const asked = (): boolean => readText(`${directory}/cgroup.freeze`)?.trim() === "1";
+      await waitUntil(() => isFrozen(paths) || !asked(), options);
+      frozen = isFrozen(paths);
+      if (!frozen && !asked()) throw new SampanError("conflict", "Cannot pause the container: it was let go on, or has ended, meanwhile");
     } else {
       frozen = await freezeV1(`${directory}/freezer.state`, options);
     }

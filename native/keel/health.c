@@ -58,13 +58,13 @@ static void health_read(void) {
   }
 }
 
-/* "START END CODE LENGTH\n", then that many bytes and a newline; code 999 is a probe that took too long. */
-static void health_record(int code) {
+/* "START END CODE LENGTH\n", then that many bytes and a newline; code 999 took too long; '+' for the space before it: of the start period. */
+static void health_record(int code, int starting) {
   u8 head[96];
   u32 n = put_time(head, health_started_wall);
   head[n++] = ' ';
   n += put_time(head + n, now_ns(CLOCK_REALTIME_));
-  head[n++] = ' ';
+  head[n++] = starting ? '+' : ' ';
   n += put_number(head + n, (u64)code, 3, ' ');
   n += put_number(head + n, health_used, 4, '\n');
   long fd = SYS(__NR_openat, AT_FDCWD_, config.health->log, O_WRONLY_ | O_CREAT_ | O_APPEND_ | O_CLOEXEC_, 0600);
@@ -82,9 +82,9 @@ static void health_reaped(int status) {
   int code = health_expired ? 999 : shell_status(status, 0);
   const struct health *h = config.health;
   int starting = health_started - began_ns < h->start_period_ns && !health_passed;
-  health_record(code);
+  health_record(code, starting);
   int changed = code == 0 ? !health_passed || health_failures >= h->retries
-                          : !starting && health_failures + 1 - h->retries <= 1; /* once more: the engine's clock may count one less */
+                          : !starting && health_failures + 1 == h->retries;
   if (code == 0) { health_passed = 1; health_failures = 0; }
   else if (!starting) health_failures++;
   if (changed && h->notify && !ended) start_program(h->notify[0], h->notify, config.environ, -1, -1, -1);

@@ -24,6 +24,8 @@ export interface ProbeRecord {
   readonly end: string;
   /** 999 where it took too long and was killed. */
   readonly code: number;
+  /** Begun in the start period of a container that was not yet healthy, by a clock that nobody sets. */
+  readonly starting: boolean;
   readonly output: string;
 }
 
@@ -50,19 +52,19 @@ export function healthCheckOf({ request, image }: Pick<StoredConfig, "request" |
   };
 }
 
-/** Records of a log: "START END CODE LENGTH\n", LENGTH bytes, a newline. What is cut off at either end is left out. */
+/** Records of a log: "START END CODE LENGTH\n", with a "+" before CODE in the start period, LENGTH bytes, a newline. What is cut off at either end is left out. */
 export function parseHealthLog(bytes: Buffer): ProbeRecord[] {
   const records: ProbeRecord[] = [];
   for (let at = 0; at < bytes.length; ) {
     const end = bytes.indexOf(0x0a, at);
     if (end < 0) break;
-    const head = /^(\d{4}-\S+Z) (\d{4}-\S+Z) (\d{3}) (\d{4})$/.exec(bytes.toString("latin1", at, end));
-    const length = Number(head?.[4]);
+    const head = /^(\d{4}-\S+Z) (\d{4}-\S+Z)([ +])(\d{3}) (\d{4})$/.exec(bytes.toString("latin1", at, end));
+    const length = Number(head?.[5]);
     if (!head || end + 1 + length >= bytes.length || bytes[end + 1 + length] !== 0x0a) {
       at = end + 1; // the tail of a record whose head was not read, or one that is being written
       continue;
     }
-    records.push({ start: head[1] ?? "", end: head[2] ?? "", code: Number(head[3]), output: bytes.toString("utf8", end + 1, end + 1 + length) });
+    records.push({ start: head[1] ?? "", end: head[2] ?? "", code: Number(head[4]), starting: head[3] === "+", output: bytes.toString("utf8", end + 1, end + 1 + length) });
     at = end + 2 + length;
   }
   return records;
@@ -72,14 +74,14 @@ export function parseHealthLog(bytes: Buffer): ProbeRecord[] {
  * Docker's rules: one success makes it healthy; failures count once it was healthy or its start period is over; as many
  * as `retries` in a row make it unhealthy.
  */
-export function judgeHealth(check: HealthCheck, startedMs: number, records: readonly ProbeRecord[]): HealthDetails {
+export function judgeHealth(check: HealthCheck, records: readonly ProbeRecord[]): HealthDetails {
   let status: HealthDetails["Status"] = "starting";
   let streak = 0;
-  for (const { code, start } of records) {
+  for (const { code, starting } of records) {
     if (code === 0) {
       streak = 0;
       status = "healthy";
-    } else if (status !== "starting" || Date.parse(start) - startedMs >= check.startPeriodMs) {
+    } else if (!starting) {
       streak++;
       if (streak >= check.retries) status = "unhealthy";
     }
@@ -122,5 +124,5 @@ function readTail(path: string): Buffer {
 export function healthOf(context: EngineContext, record: ContainerRecord, stored: Pick<StoredConfig, "request" | "image">): HealthDetails | undefined {
   const check = healthCheckOf(stored);
   if (!check) return undefined;
-  return judgeHealth(check, record.startedMs ?? record.createdMs, parseHealthLog(readTail(containerPaths(context.paths, record.id).healthLog)));
+  return judgeHealth(check, parseHealthLog(readTail(containerPaths(context.paths, record.id).healthLog)));
 }

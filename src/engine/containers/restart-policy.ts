@@ -2,7 +2,7 @@ import type { ContainerRecord } from "../../storage/state/index.ts";
 
 /** Docker's back-off: 100 ms, doubled each time up to a minute, from the beginning again after a run of ten seconds. */
 const FIRST_MS = 100;
-const LONGEST_MS = 60_000;
+export const LONGEST_MS = 60_000;
 const LONG_RUN_MS = 10_000;
 
 type Decided = Pick<ContainerRecord, "restartPolicy" | "restartMaxRetries" | "restartCount" | "hasBeenManuallyStopped" | "healthStatus">;

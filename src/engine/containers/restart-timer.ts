@@ -5,6 +5,7 @@ import type { EngineContext } from "../context.ts";
 import { processAt } from "../processes.ts";
 import { signalProcess } from "./end.ts";
 import { ownerOf } from "./liveness.ts";
+import { LONGEST_MS } from "./restart-policy.ts";
 
 const CLOCK_BOOTTIME = 7;
 
@@ -21,7 +22,8 @@ export async function armRestart(context: EngineContext, record: ContainerRecord
     containers.transition(record.id, ["restarting"], "exited", { revision: record.revision, fields: { error: "Cannot restart the container: the sampan executable was not found" } });
     return containers.get(record.id);
   }
-  const delayMs = Math.max(0, (record.nextRestartMs ?? 0) - Date.now());
+  // No longer than any back-off, wherever somebody has set the clock to.
+  const delayMs = Math.min(LONGEST_MS, Math.max(0, (record.nextRestartMs ?? 0) - Date.now()));
   const argv = [...command, "--root", context.paths.root, "--state", context.paths.state, "system", "finish", record.id];
   const report = await runPlan(sleeper(delayMs, argv), { keel: context.keel, directory: context.paths.state, stdio: ["ignore", "ignore", "ignore"] });
   const owner = processAt(report.childPid);

@@ -108,6 +108,8 @@ for (const name of ["web", "done"]) {
         [["-", `${name}:/missing`], `destination "${name}:/missing" must be a directory`],
         [["src/a", "src/b"], "must specify at least one container source"],
         [[`${name}:/a`, `${name}:/b`], "copying between containers is not supported"],
+        [["", `${name}:/tmp`], "source can not be empty"],
+        [[`${name}:/etc/passwd`, ""], "destination can not be empty"],
       ];
       for (const [args, words] of says) {
         const result = await sandbox.sampan(["cp", ...args], { cwd: here });
@@ -140,3 +142,11 @@ test("export gives the whole tree without what is mounted in it", async () => {
 function sandboxCommand(): string {
   return join(import.meta.dirname, "../../dist/sampan");
 }
+
+test("before its first start a container's volumes are where they will be, also where the image has no such directory", async () => {
+  await sandbox.ok(["create", "--name", "unborn", "--network", "none", "-v", "fresh:/new/place", "--rootfs", join(here, "rootfs"), "cat", "/new/place/word"]);
+  writeFileSync(join(here, "word"), "early\n", { mode: 0o644 });
+  await sandbox.ok(["cp", join(here, "word"), "unborn:/new/place/"]);
+  expect(await sandbox.ok(["start", "-a", "unborn"])).toBe("early");
+  expect(await sandbox.ok(["run", "--rm", "--network", "none", "-v", "fresh:/v", "--rootfs", join(here, "rootfs"), "cat", "/v/word"])).toBe("early");
+});

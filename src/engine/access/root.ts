@@ -1,11 +1,11 @@
-import { closeSync, constants, fstatSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, mkdirSync, openSync, statSync } from "node:fs";
 import { SampanError } from "../../base/errors.ts";
 import * as C from "../../linux/constants.ts";
 import { errnoName } from "../../linux/errno.ts";
 import type { Call, Line } from "../../plan/index.ts";
 import { Part, Session } from "../../plan/session.ts";
 import { attach, cloneTree, newFilesystem, openBeneath, setAttributes } from "../../runtime/mounts.ts";
-import { openInRoot } from "../../runtime/resolve.ts";
+import { makeInRoot, openInRoot } from "../../runtime/resolve.ts";
 import type { ContainerRecord } from "../../storage/state/index.ts";
 import { livenessOf } from "../containers/liveness.ts";
 import type { EngineContext } from "../context.ts";
@@ -159,11 +159,14 @@ function openFiles(line: Line, { mounts }: StoredConfig, paths: ContainerPaths, 
     .map(([target, file]) => ({ target, tree: line.call("open_tree", [C.AT_FDCWD, file, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], { what, why: target, tolerate: "any" }) }));
 }
 
-/** Volumes and bind mounts where they would be; what has gone away since is left out. */
+/** Volumes and bind mounts where they would be, in directories that a first start would make; what has gone away since is left out. */
 function bindMounts(line: Line, root: Call, stored: StoredConfig, what: string): void {
   for (const mount of stored.mounts) {
     if (mount.type === "tmpfs" || mount.filesystem === "tmpfs") continue;
-    const target = openInRoot(line, root, mount.target, { what, why: mount.target, tolerate: "any" });
+    const source = mount.subpath === undefined ? statSync(mount.source, { throwIfNoEntry: false }) : undefined;
+    const target = source === undefined
+      ? openInRoot(line, root, mount.target, { what, why: mount.target, tolerate: "any" })
+      : makeInRoot(line, root, mount.target, source.isDirectory() ? "directory" : "file", { what, why: mount.target });
     line.unless({ of: target, is: "failed" }, () => {
       const recursive = mount.recursive ? C.AT_RECURSIVE : 0;
       const [from, path, flags] = mount.subpath === undefined ? [C.AT_FDCWD, mount.source, recursive] : [openBeneath(line, mount.source, mount.subpath, what, "any"), "", recursive | C.AT_EMPTY_PATH];

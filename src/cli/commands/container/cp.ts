@@ -22,6 +22,8 @@ export const command = defineCommand({
   args: { min: 2, max: 2 },
   async run(context, { flags, args }) {
     const { io } = context;
+    // An empty word is most likely a variable that was never set, and would be the current directory.
+    for (const [i, word] of ["source", "destination"].entries()) if (args[i] === "") throw new SampanError("invalid", `${word} can not be empty`);
     const source = splitCopyArgument(args[0] ?? "");
     const target = splitCopyArgument(args[1] ?? "");
     if (source.container === undefined && target.container === undefined) throw new SampanError("invalid", "must specify at least one container source");

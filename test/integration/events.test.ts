@@ -62,6 +62,7 @@ test("follows what other processes do, from now on, until Ctrl-C", async () => {
   const die = own.find(({ Action }) => Action === "die");
   expect(die).toMatchObject({ status: "die", id: die?.Actor.ID, from: rootfs, Type: "container", scope: "local" });
   expect(die?.Actor.Attributes).toMatchObject({ exitCode: "3", image: rootfs, name: "seen", tier: "web" });
+  expect(Object.keys(die?.Actor.Attributes ?? {})).toEqual(["exitCode", "image", "name", "tier"]); // by name, as Go writes a map
   // What else ends tells of no exit code.
   expect(own.find(({ Action }) => Action === "destroy")?.Actor.Attributes).toEqual({ image: rootfs, name: "seen", tier: "web" });
   expect(Math.floor((die?.timeNano ?? 0) / 1e9)).toBe(die?.time ?? -1);

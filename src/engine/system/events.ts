@@ -51,7 +51,7 @@ export async function* engineEvents(context: EngineContext, options: Parameters<
 function eventOf({ timeNs, type, action, actorId, attributes }: EventRecord): EngineEvent {
   // "system" is not a type that anybody writes yet; Docker has none either.
   const Type = type === "system" ? "container" : type;
-  return { Type, Action: action, Actor: { ID: actorId, Attributes: { ...attributes } }, scope: "local", time: Number(timeNs / 1_000_000_000n), timeNano: timeNs };
+  return { Type, Action: action, Actor: { ID: actorId, Attributes: inOrder(attributes) }, scope: "local", time: Number(timeNs / 1_000_000_000n), timeNano: timeNs };
 }
 
 const KEYS = ["container", "event", "image", "label", "network", "scope", "type", "volume"];
@@ -94,4 +94,9 @@ function untagged(reference: string): string {
 function hasLabel(attributes: Readonly<Record<string, string>>, label: string): boolean {
   const equals = label.indexOf("=");
   return equals < 0 ? attributes[label] !== undefined : attributes[label.slice(0, equals)] === label.slice(equals + 1);
+}
+
+/** By name, as Go writes a map. */
+function inOrder(attributes: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

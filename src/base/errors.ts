@@ -28,6 +28,10 @@ export interface ErrorOptionsWithFacts {
 
 /** What could not be done and why, in a sentence; what a program may want to know of it is in its fields. */
 export class SampanError extends Error {
+  static {
+    nameClass(this, "SampanError");
+  }
+
   override readonly name = "SampanError";
   readonly kind: ErrorKind;
   readonly hint: string | undefined;
@@ -45,12 +49,21 @@ export class SampanError extends Error {
 
 /** Several problems of one request, told together so that nobody mends them one at a time. */
 export class ProblemsError extends SampanError {
+  static {
+    nameClass(this, "ProblemsError");
+  }
+
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[], options: ErrorOptionsWithFacts = {}) {
     super("invalid", problems.join("\n"), options);
     this.problems = problems;
   }
+}
+
+/** A bundler gives a class another name where two modules have one of the same, and runtimes print that with the error. */
+function nameClass(one: object, name: string): void {
+  Object.defineProperty(one, "name", { value: name });
 }
 
 /** The errno name ("ENOENT") of a Node system error, or undefined. */

@@ -1,4 +1,5 @@
 import { SampanError } from "../base/errors.ts";
+import { Turns } from "../base/turns.ts";
 import type { Cancellable } from "./api.ts";
 
 type Method = (...args: readonly unknown[]) => unknown;
@@ -52,6 +53,7 @@ export class Door {
       [Symbol.asyncIterator]: () => {
         let source: AsyncIterator<unknown> | undefined;
         let over = false;
+        const turns = new Turns();
         const end = (): void => {
           if (source !== undefined && !over) this.#leave();
           over = true;
@@ -64,10 +66,16 @@ export class Door {
                 this.#enter(signal);
                 source = (method(...args) as AsyncIterable<unknown>)[Symbol.asyncIterator](); // what the caller says it gives
               }
+              // A source that has always something, and a reader who never waits, would not hear of the abortion.
+              await turns.take();
+              if (isAborted(signal)) {
+                await source.return?.();
+                throw cancellation(signal);
+              }
               const step = await source.next();
               if (step.done !== true) return step;
               // An end that the caller has brought about is no end of what was read.
-              if (signal?.aborted === true) throw cancellation(signal);
+              if (isAborted(signal)) throw cancellation(signal);
               end();
               return step;
             } catch (error) {
@@ -107,6 +115,10 @@ export class Door {
 function signalOf(args: readonly unknown[]): AbortSignal | undefined {
   const options = args.at(-1);
   return typeof options === "object" && options !== null ? (options as Cancellable).signal : undefined; // the last parameter of whatever can be cancelled
+}
+
+function isAborted(signal: AbortSignal | undefined): signal is AbortSignal {
+  return signal?.aborted === true;
 }
 
 function cancellation(signal: AbortSignal): SampanError {

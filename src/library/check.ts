@@ -7,13 +7,14 @@ import type { ExecResultOptions } from "./exec.ts";
 import type { BulkOptions, RunOptions } from "./run.ts";
 
 /** What the value should be instead; undefined if it is. */
-type Check = (value: unknown) => string | undefined;
-type Checks<Options> = Readonly<Record<keyof Options, Check>>;
+export type Check = (value: unknown) => string | undefined;
+export type Checks<Options> = Readonly<Record<keyof Options, Check>>;
 
-const text: Check = (value) => (typeof value !== "string" ? "a string" : value.includes("\0") ? "a string without NUL" : undefined);
-const flag: Check = (value) => (typeof value === "boolean" ? undefined : "true or false");
-const oneOf = (...words: string[]): Check => (value) => (words.includes(value as string) ? undefined : words.map((word) => JSON.stringify(word)).join(" or ")); // whatever it is
-const whole = (least: number, what: string): Check => (value) => (Number.isSafeInteger(value) && (value as number) >= least ? undefined : `a whole number of ${what}${least === 0 ? "" : `, ${least} or more`}`); // a number, as was seen
+export const text: Check = (value) => (typeof value !== "string" ? "a string" : value.includes("\0") ? "a string without NUL" : undefined);
+const path: Check = (value) => (text(value) === undefined && value !== "" ? undefined : "a path");
+export const flag: Check = (value) => (typeof value === "boolean" ? undefined : "true or false");
+export const oneOf = (...words: string[]): Check => (value) => (words.includes(value as string) ? undefined : words.map((word) => JSON.stringify(word)).join(" or ")); // whatever it is
+export const whole = (least: number, what: string): Check => (value) => (Number.isSafeInteger(value) && (value as number) >= least ? undefined : `a whole number of ${what}${least === 0 ? "" : `, ${least} or more`}`); // a number, as was seen
 const positive: Check = (value) => (typeof value === "number" && value > 0 && Number.isFinite(value) ? undefined : "a number above 0");
 /** setTimeout's longest: 24 days. */
 const LONGEST_MS = 2 ** 31 - 1;
@@ -21,16 +22,16 @@ const milliseconds: Check = (value) => (positive(value) === undefined && (value 
 const output: Check = (value) => (value === Infinity ? undefined : whole(0, "bytes")(value) && "a whole number of bytes, or Infinity");
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null && !Array.isArray(value);
 
-const listOf = (each: Check): Check => (value) => {
+export const listOf = (each: Check): Check => (value) => {
   if (!Array.isArray(value)) return "an array";
   const wrong = value.map(each).find((problem) => problem !== undefined);
   return wrong === undefined ? undefined : `an array of which each is ${wrong}`;
 };
 
-const record: Check = (value) => (isObject(value) && Object.entries(value).every(([name, each]) => text(name) === undefined && text(each) === undefined) ? undefined : "an object of strings without NUL");
+export const record: Check = (value) => (isObject(value) && Object.entries(value).every(([name, each]) => text(name) === undefined && text(each) === undefined) ? undefined : "an object of strings without NUL");
 
 /** An object of these fields and no others; those of `needed` must be there. */
-const shape = (fields: Readonly<Record<string, Check>>, needed: readonly string[] = []): Check => (value) => {
+export const shape = (fields: Readonly<Record<string, Check>>, needed: readonly string[] = []): Check => (value) => {
   if (!isObject(value)) return "an object";
   const unknown = Object.keys(value).find((name) => !Object.hasOwn(fields, name));
   if (unknown !== undefined) return `an object without "${unknown}"${suggestion(unknown, Object.keys(fields))}`;
@@ -51,18 +52,18 @@ const env: Check = (value) => {
 };
 
 const input: Check = (value) => (typeof value === "string" || value instanceof Uint8Array || (typeof value === "object" && value !== null && Symbol.asyncIterator in value) ? undefined : "a string, bytes or an async iterable of them");
-const signal: Check = (value) => (value instanceof AbortSignal ? undefined : "an AbortSignal");
+export const signal: Check = (value) => (value instanceof AbortSignal ? undefined : "an AbortSignal");
 const seccomp: Check = (value) => (value === "unconfined" || isObject(value) ? undefined : `a profile as an object, or "unconfined"`);
 const port: Check = (value) => (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 65_535 ? undefined : "a port number"); // a number, as was seen
 
 const deviceLimits = listOf(shape({ path: text, value: whole(0, "bytes, operations or points") }, ["path", "value"]));
-const resources = shape({
+export const resources = shape({
   memoryBytes: whole(0, "bytes"), memorySwapBytes: whole(-1, "bytes"), memoryReservationBytes: whole(0, "bytes"), memorySwappiness: whole(0, "per cent"), oomKillDisable: flag,
   oomScoreAdj: whole(-1000, "points"), nanoCpus: whole(0, "billionths of a CPU"), cpuShares: whole(0, "shares"), cpuQuotaUs: whole(-1, "microseconds"), cpuPeriodUs: whole(0, "microseconds"),
   cpusetCpus: text, cpusetMems: text, pidsLimit: whole(-1, "processes"), blkioWeight: whole(0, "points"), blkioWeightDevices: deviceLimits,
   deviceReadBps: deviceLimits, deviceWriteBps: deviceLimits, deviceReadIops: deviceLimits, deviceWriteIops: deviceLimits, deviceCgroupRules: listOf(text),
 });
-const restart = shape({ name: oneOf("no", "always", "on-failure", "unless-stopped", "on-unhealthy"), maximumRetryCount: whole(0, "retries") }, ["name", "maximumRetryCount"]);
+export const restart = shape({ name: oneOf("no", "always", "on-failure", "unless-stopped", "on-unhealthy"), maximumRetryCount: whole(0, "retries") }, ["name", "maximumRetryCount"]);
 
 const RUN: Checks<Required<RunOptions>> = {
   image: text, command: listOf(text), entrypoint: listOf(text), rootfs: shape({ path: text, writable: flag }, ["path", "writable"]), name: text, interactive: flag, tty: flag, init: flag,
@@ -85,6 +86,10 @@ const RUN: Checks<Required<RunOptions>> = {
 const EXEC: Checks<Required<ExecResultOptions>> = { signal, privileged: flag, user: text, workdir: text, env, stdin: input, timeoutMs: milliseconds, maxOutputBytes: output };
 const BULK: Checks<Required<BulkOptions>> = { signal, concurrency: whole(1, "containers") };
 
+export function checkEngineOptions(options: unknown): void {
+  check(options, { root: path, state: path });
+}
+
 export function checkRunOptions(options: unknown): void {
   check(options, RUN, ["image"]);
 }
@@ -103,7 +108,16 @@ export function checkBulkOptions(options: unknown): void {
   check(options, BULK, []);
 }
 
-function check(options: unknown, checks: Readonly<Record<string, Check>>, needed: readonly string[]): void {
+/** What each argument of a call should be, in their order. */
+export function checkArguments(given: readonly unknown[], checks: Readonly<Record<string, Check>>): void {
+  const problems = Object.entries(checks).flatMap(([name, one], i) => {
+    const wrong = one(given[i]);
+    return wrong === undefined ? [] : [`Argument "${name}" is not ${wrong}: ${show(given[i])}`];
+  });
+  if (problems.length > 0) throw new ProblemsError(problems);
+}
+
+export function check(options: unknown, checks: Readonly<Record<string, Check>>, needed: readonly string[] = []): void {
   if (!isObject(options)) throw new ProblemsError([`The options are not an object: ${show(options)}`]);
   const problems = needed.filter((name) => options[name] === undefined).map((name) => `Option "${name}" is missing`);
   for (const [name, value] of Object.entries(options)) {

@@ -1,5 +1,6 @@
 import { SampanError } from "../base/errors.ts";
 import type { ContainerChange, ContainerDetails, ContainerStats, Engine as EngineApi, LogRecord, ProcessTable, UpdateRequest } from "../engine/index.ts";
+import { checkCalls, CONTAINER, RUNNING, STARTABLE } from "./calls.ts";
 import type { Cancellable } from "./cancel.ts";
 import type { ExecOptions, ExecResultOptions } from "./exec.ts";
 import { attachStreaming, execStreaming, execToEnd } from "./exec.ts";
@@ -27,6 +28,10 @@ export interface CopyOptions extends Cancellable {
 
 /** What every container has, whatever its state. Disposing of it removes it, running or not, with its anonymous volumes. */
 export abstract class Container implements AsyncDisposable {
+  static {
+    checkCalls(Container.prototype, CONTAINER);
+  }
+
   readonly id: string;
   protected readonly engine: EngineApi;
 
@@ -106,6 +111,10 @@ export abstract class Container implements AsyncDisposable {
 
 /** A container that has ended, or has never been started: it can be. */
 abstract class Startable extends Container {
+  static {
+    checkCalls(Startable.prototype, STARTABLE);
+  }
+
   /** Starts it in the background. */
   async start(options: Cancellable = {}): Promise<RunningContainer> {
     await this.engine.containers.start(this.id, options);
@@ -126,6 +135,10 @@ export class StoppedContainer extends Startable {
 
 /** Started in the background. It may end by itself at any time; what needs it running then rejects with "wrong-state". */
 export class RunningContainer extends Container {
+  static {
+    checkCalls(RunningContainer.prototype, RUNNING);
+  }
+
   readonly state = "running";
 
   /**

@@ -1,5 +1,6 @@
 import { SampanError } from "../base/errors.ts";
 import type { ContainerDetails, ContainerStats, ContainerSummary, Engine as EngineApi, ExplainResult, Filters, PruneResult, TraceResult, UpdateRequest } from "../engine/index.ts";
+import { checkCalls, CONTAINERS } from "./calls.ts";
 import type { Cancellable } from "./cancel.ts";
 import { checkRunOptions } from "./check.ts";
 import { CreatedContainer, RunningContainer, StoppedContainer } from "./container.ts";
@@ -12,6 +13,10 @@ import type { ProgramStream } from "./streams.ts";
 
 /** Containers of one engine. Wherever a name is taken, an id or a unique prefix of one will do. */
 export class Containers {
+  static {
+    checkCalls(Containers.prototype, CONTAINERS);
+  }
+
   readonly #engine: EngineApi;
 
   constructor(engine: EngineApi) {

@@ -1,6 +1,8 @@
 import type { BootResult, DiskUsage, Engine as EngineApi, EngineEvent, Filters, HostCheck, SystemInfo } from "../engine/index.ts";
 import { openEngine } from "../engine/index.ts";
+import { checkCalls, ENGINE } from "./calls.ts";
 import type { Cancellable } from "./cancel.ts";
+import { checkEngineOptions } from "./check.ts";
 import { Containers } from "./containers.ts";
 import { Images } from "./images.ts";
 import type { EngineOptions } from "./options.ts";
@@ -25,6 +27,10 @@ export interface EventOptions extends Cancellable {
  * ```
  */
 export class Engine implements AsyncDisposable {
+  static {
+    checkCalls(Engine.prototype, ENGINE);
+  }
+
   readonly containers: Containers;
   readonly images: Images;
   readonly networks: Networks;
@@ -44,6 +50,7 @@ export class Engine implements AsyncDisposable {
 
   /** Opens the engine. Nothing is read or made before the first use. Needs root for all that runs. */
   static async open(options: EngineOptions = {}): Promise<Engine> {
+    checkEngineOptions(options);
     const root = options.root ?? nonEmpty(process.env["SAMPAN_ROOT"]) ?? "/var/lib/sampan";
     const state = options.state ?? nonEmpty(process.env["SAMPAN_STATE"]) ?? "/run/sampan";
     return new Engine(await openEngine({ root: absolute(root), state: absolute(state) }));

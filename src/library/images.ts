@@ -1,6 +1,7 @@
 import type {
   CopySource, Engine as EngineApi, Filters, HistoryEntry, ImageDetails, ImageRemoval, ImageSummary, LoadedImage, PulledImage, PushedImage,
 } from "../engine/index.ts";
+import { checkCalls, IMAGES } from "./calls.ts";
 import type { Cancellable } from "./cancel.ts";
 import { Task } from "./task.ts";
 
@@ -17,6 +18,10 @@ export type ArchiveSource = string | AsyncIterable<Uint8Array>;
 
 /** Images of one engine, by reference, id or a unique prefix of one. */
 export class Images {
+  static {
+    checkCalls(Images.prototype, IMAGES);
+  }
+
   readonly #engine: EngineApi;
 
   constructor(engine: EngineApi) {

@@ -1,8 +1,13 @@
 import type { Engine as EngineApi, Filters, NetworkDetails, NetworkRequest, PruneResult, SearchResult, VolumeDetails } from "../engine/index.ts";
+import { checkCalls, NETWORKS, REGISTRIES, VOLUMES } from "./calls.ts";
 import type { Cancellable } from "./cancel.ts";
 
 /** Networks of one engine. */
 export class Networks {
+  static {
+    checkCalls(Networks.prototype, NETWORKS);
+  }
+
   readonly #engine: EngineApi;
 
   constructor(engine: EngineApi) {
@@ -50,6 +55,10 @@ export class Networks {
 
 /** Volumes of one engine. */
 export class Volumes {
+  static {
+    checkCalls(Volumes.prototype, VOLUMES);
+  }
+
   readonly #engine: EngineApi;
 
   constructor(engine: EngineApi) {
@@ -82,6 +91,10 @@ export class Volumes {
 
 /** Registries: who one is there, and what they have. `images.pull` and `images.push` use the credentials that are stored here. */
 export class Registries {
+  static {
+    checkCalls(Registries.prototype, REGISTRIES);
+  }
+
   readonly #engine: EngineApi;
 
   constructor(engine: EngineApi) {

@@ -1,6 +1,6 @@
 import type { Engine as EngineApi } from "../engine/index.ts";
 import { signalName } from "../engine/containers/signal-numbers.ts";
-import { SampanError } from "../base/errors.ts";
+import { ProblemsError, SampanError } from "../base/errors.ts";
 import { Deadline } from "./cancel.ts";
 import type { Cancellable } from "./cancel.ts";
 import { checkBulkOptions, checkRunOptions } from "./check.ts";
@@ -67,13 +67,22 @@ export interface BulkOptions extends Cancellable {
   readonly concurrency?: number;
 }
 
+/** All of them, looked at before the first begins. */
+function listOfJobs(jobs: unknown): RunOptions[] {
+  if (typeof jobs !== "object" || jobs === null || !(Symbol.iterator in jobs)) throw new ProblemsError(["The jobs are not an array, or anything else that gives one after the other"]);
+  const list = [...(jobs as Iterable<RunOptions>)];
+  for (const job of list) checkRunOptions(job);
+  return list;
+}
+
 /** Runs many, some at a time; results in the order of the jobs. The first that could not be run cancels the others. */
 export async function runMany(engine: EngineApi, jobs: Iterable<RunOptions>, options: BulkOptions): Promise<RunResult[]> {
   checkBulkOptions(options);
   const { concurrency = 8, signal } = options;
+  const wanted = listOfJobs(jobs);
   using all = new Deadline(signal, undefined, "the jobs");
   const results: RunResult[] = [];
-  const queue = [...jobs].entries();
+  const queue = wanted.entries();
   let failure: { readonly error: unknown } | undefined;
   const worker = async (): Promise<void> => {
     for (const [n, job] of queue) {

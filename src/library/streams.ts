@@ -1,6 +1,6 @@
 import type { OutputTaker } from "../engine/index.ts";
 import type { Deadline } from "./cancel.ts";
-import { SampanError } from "../base/errors.ts";
+import { ProblemsError, SampanError } from "../base/errors.ts";
 import type { ExitResult, OutputChunk } from "./result.ts";
 
 /** What a program may be given to read: all at once, or piece by piece as it comes. */
@@ -12,10 +12,16 @@ export async function* bytesOf(input: Input, deadline: Deadline): AsyncGenerator
   else if (input instanceof Uint8Array) yield input;
   else
     try {
-      for await (const piece of input) yield typeof piece === "string" ? Buffer.from(piece) : piece;
+      for await (const piece of input) yield pieceOf(piece);
     } catch (error) {
       deadline.stop(error);
     }
+}
+
+function pieceOf(piece: unknown): Uint8Array {
+  if (typeof piece === "string") return Buffer.from(piece);
+  if (piece instanceof Uint8Array) return piece;
+  throw new ProblemsError([`What "stdin" gives is not a string or bytes: ${String(piece)}`]);
 }
 
 /**
@@ -26,18 +32,20 @@ export class ProgramStream<Result extends ExitResult> implements AsyncIterable<O
   /** How it ended. Rejects if it could not be started or was cancelled. */
   readonly result: Promise<Result>;
   readonly #deadline: Deadline;
-  readonly #outputs: Promise<readonly AsyncIterable<Uint8Array>[]>;
+  readonly #outputs: Promise<Outputs>;
   #taken = false;
 
   /** `start` begins at once; it calls the takers when the program is about to run. */
   constructor(deadline: Deadline, start: (takers: { stdout: OutputTaker; stderr: OutputTaker }) => Promise<Result>) {
     this.#deadline = deadline;
-    let stdout: AsyncIterable<Uint8Array> | undefined;
-    let give = (_: readonly AsyncIterable<Uint8Array>[]): void => undefined;
+    let stdout: AsyncIterator<Uint8Array> | undefined;
+    let give = (_: Outputs): void => undefined;
     this.#outputs = new Promise((resolve) => { give = resolve; });
+    // What is killed is over when its output has been read, and a reader who is slow, or was never there, is not to hold that up.
+    deadline.signal.addEventListener("abort", () => { void this.#outputs.then((outputs) => Promise.all(Object.values(outputs).map(discard))); }, { once: true });
     this.result = start({
-      stdout: (output) => { stdout = output; },
-      stderr: (output) => { give(stdout === undefined ? [output] : [stdout, output]); },
+      stdout: (output) => { stdout = output[Symbol.asyncIterator](); },
+      stderr: (output) => { give({ ...(stdout === undefined ? {} : { stdout }), stderr: output[Symbol.asyncIterator]() }); },
     }).finally(() => { deadline[Symbol.dispose](); });
     this.result.catch(() => undefined); // told to whoever reads, or asks for the result
   }
@@ -47,8 +55,7 @@ export class ProgramStream<Result extends ExitResult> implements AsyncIterable<O
     this.#taken = true;
     let whole = false;
     try {
-      const [stdout, stderr] = await Promise.race([this.#outputs, this.result.then(() => [])]);
-      yield* merge({ stdout, stderr });
+      yield* merge(await Promise.race([this.#outputs, this.result.then(() => ({}))]));
       whole = true;
       await this.result;
     } finally {
@@ -60,33 +67,37 @@ export class ProgramStream<Result extends ExitResult> implements AsyncIterable<O
   }
 }
 
-/** Pieces of both in the order in which they arrive; none is asked for before the last one of its stream was taken. */
-async function* merge(sources: Partial<Record<OutputChunk["stream"], AsyncIterable<Uint8Array> | undefined>>): AsyncGenerator<OutputChunk> {
-  const waiting = new Map<OutputChunk["stream"], Promise<{ stream: OutputChunk["stream"]; step: IteratorResult<Uint8Array> }>>();
-  const iterators = new Map<OutputChunk["stream"], AsyncIterator<Uint8Array>>();
-  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
-  const ask = (stream: OutputChunk["stream"], iterator: AsyncIterator<Uint8Array>): void => {
-    waiting.set(stream, iterator.next().then((step) => ({ stream, step })));
-  };
-  for (const stream of ["stdout", "stderr"] as const) {
-    const iterator = sources[stream]?.[Symbol.asyncIterator]();
-    if (iterator === undefined) continue;
-    iterators.set(stream, iterator);
-    ask(stream, iterator);
+type Outputs = Partial<Record<OutputChunk["stream"], AsyncIterator<Uint8Array>>>;
+
+async function discard(output: AsyncIterator<Uint8Array>): Promise<void> {
+  try {
+    let step = await output.next();
+    while (step.done !== true) step = await output.next();
+  } catch {
+    // a pipe that was closed by whoever left the loop
   }
+}
+
+/** Pieces of both in the order in which they arrive; none is asked for before the last one of its stream was taken. */
+async function* merge(outputs: Outputs): AsyncGenerator<OutputChunk> {
+  const waiting = new Map<OutputChunk["stream"], Promise<{ stream: OutputChunk["stream"]; step: IteratorResult<Uint8Array> }>>();
+  const decoders = { stdout: new TextDecoder(), stderr: new TextDecoder() };
+  const ask = (stream: OutputChunk["stream"]): void => {
+    const next = outputs[stream]?.next().then((step) => ({ stream, step }));
+    if (next !== undefined) waiting.set(stream, next);
+  };
+  ask("stdout");
+  ask("stderr");
   try {
     while (waiting.size > 0) {
       const { stream, step } = await Promise.race(waiting.values());
-      const iterator = iterators.get(stream);
-      if (step.done === true || iterator === undefined) {
-        waiting.delete(stream);
-        continue;
-      }
+      waiting.delete(stream);
+      if (step.done === true) continue;
       yield { stream, data: step.value, text: decoders[stream].decode(step.value, { stream: true }) };
-      ask(stream, iterator);
+      ask(stream);
     }
   } finally {
     // Whoever left early: the pipes are closed, so that the program is not held up by them while it is killed.
-    for (const stream of waiting.keys()) void Promise.resolve(iterators.get(stream)?.return?.()).catch(() => undefined);
+    for (const output of Object.values(outputs)) void Promise.resolve(output.return?.()).catch(() => undefined);
   }
 }

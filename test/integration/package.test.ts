@@ -87,14 +87,19 @@ describe("the npm package", () => {
     await using container = await engine.containers.start({ image: "host", command: ["sleep", "300"] });
     const exec = await container.exec(["echo", "exec"]);
     const kinds = [];
-    try { await engine.containers.inspect("nobody"); } catch (error) { kinds.push(error instanceof SampanError && error.kind); }
+    try { await engine.containers.inspect("nobody"); } catch (error) { kinds.push(error instanceof SampanError && error.kind, error.constructor.name); }
     // In the background: what is compiled must end it, for this process does not.
     const short = await engine.containers.start({ image: "host", command: ["sh", "-c", "sleep 0.3; exit 5"], network: "none", name: "short" });
+    // Output that nobody reads, and a reader who never waits: neither outlives its time.
+    try { await engine.containers.stream({ image: "host", command: ["yes"], network: "none", timeoutMs: 200 }).result; } catch (error) { kinds.push(error.code); }
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 20);
+    try { for await (const _ of container.export({ signal: stop.signal })); } catch (error) { kinds.push(error.kind); }
     const pieces = [];
     for await (const { text } of engine.containers.stream({ image: "host", command: ["sh", "-c", "echo a; echo b"], network: "none" })) pieces.push(text);
     console.log(JSON.stringify({ exitCode, stdout, exec: exec.stdout, kinds, pieces: pieces.join(""), left: (await engine.containers.list()).length }));
   `;
-  const expected = { exitCode: 7, stdout: "fed", exec: "exec\n", kinds: ["not-found"], pieces: "a\nb\n", left: 2 };
+  const expected = { exitCode: 7, stdout: "fed", exec: "exec\n", kinds: ["not-found", "SampanError", "ETIMEDOUT", "cancelled"], pieces: "a\nb\n", left: 2 };
 
   for (const [name, runtime] of [["node", () => nodeForTests()], ["bun", () => BUN]] as const) {
     test(`works on ${name}`, async () => {

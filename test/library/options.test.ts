@@ -3,8 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Engine, ProblemsError } from "../../src/library/index.ts";
-import type { RunOptions } from "../../src/library/index.ts";
+import { CONTAINER, CONTAINERS, ENGINE, IMAGES, NETWORKS, REGISTRIES, RUNNING, STARTABLE, VOLUMES } from "../../src/library/calls.ts";
+import { CreatedContainer, Engine, ProblemsError, RunningContainer } from "../../src/library/index.ts";
+import type { Filters, RunOptions } from "../../src/library/index.ts";
 import { rejection } from "../support/rejection.ts";
 
 let directory = "";
@@ -51,6 +52,33 @@ describe("options", () => {
       const error = await problemsOf(engine.containers.run(options as RunOptions)); // what a program without types may pass
       expect(error.kind).toBe("invalid");
       expect(error.message).toContain(message);
+    });
+
+  test("every other call refuses arguments that are none, and options that there are not", async () => {
+    type Call = (...args: readonly unknown[]) => unknown;
+    const of = (room: object, table: Readonly<Record<string, { readonly takes: object }>>) => Object.entries(table).map(([name, { takes }]) => ({ room, name, arity: Object.keys(takes).length }));
+    const calls = [
+      ...of(engine, ENGINE), ...of(engine.containers, CONTAINERS), ...of(engine.images, IMAGES), ...of(engine.networks, NETWORKS), ...of(engine.volumes, VOLUMES), ...of(engine.registries, REGISTRIES),
+      ...of(RunningContainer.prototype, CONTAINER), ...of(RunningContainer.prototype, RUNNING), ...of(CreatedContainer.prototype, STARTABLE),
+    ];
+    for (const { room, name, arity } of calls) {
+      const call = async (...args: unknown[]): Promise<unknown> => await (Reflect.get(room, name) as Call).apply(room, args); // a method, say the types of the tables
+      if (arity > 0) expect([name, (await problemsOf(call(...Array<number>(arity).fill(5)))).problems.length]).toEqual([name, arity]);
+      else expect((await problemsOf(call({ nonsense: true }))).problems).toEqual(['There is no option "nonsense"']);
+    }
+  });
+
+  const wrongCalls: readonly (readonly [string, () => unknown, string])[] = [
+    ["a store that is named wrongly", () => Engine.open({ rot: "/tmp" } as object), 'There is no option "rot"'],
+    ["a store without a path", () => Engine.open({ root: "" }), 'Option "root" is not a path: ""'],
+    ["a misspelt option", () => engine.networks.create("one", { intrenal: true } as object), 'There is no option "intrenal": "internal" might be meant'],
+    ["a filter that is no list", () => engine.containers.list({ filters: { status: "running" } as unknown as Filters }), 'Option "filters" is not an object of arrays of strings'],
+    ["a signal that is none", () => engine.images.pull("localhost:1/one", { signal: {} as AbortSignal }), 'Option "signal" is not an AbortSignal'],
+    ["jobs of which one is wrong", () => engine.containers.runAll([{ image: "host", command: ["true"], network: "none" }, {} as RunOptions]), 'Option "image" is missing'],
+  ];
+  for (const [name, call, message] of wrongCalls)
+    test(`refuses ${name}`, async () => {
+      expect((await problemsOf((async () => { await call(); })())).message).toContain(message);
     });
 
   test("tells all problems at once, and makes nothing", async () => {

@@ -1,3 +1,4 @@
+import { errnoOf } from "../../base/errors.ts";
 import { emptyTarEntry, tarHeader, tarPadding, tarTrailer } from "../../storage/tar/index.ts";
 import type { ByteString, TarEntry } from "../../storage/tar/index.ts";
 import type { TreeEntry } from "../../storage/layers/index.ts";
@@ -24,12 +25,34 @@ export async function* treeToTar(entries: AsyncIterable<TreeEntry>, rename: (pat
       yield tarHeader({ ...entry, type: "link", linkname: linked, size: 0 });
       continue;
     }
+    if (entry.type !== "file") yield tarHeader(entry);
+    else if (!(yield* fileMember(file, entry))) continue;
     if (file.inode !== undefined) first.set(file.inode, name);
-    yield tarHeader(entry);
-    if (entry.type !== "file") continue;
-    yield* file.open();
-    const padding = tarPadding(entry.size);
-    if (padding.length > 0) yield padding;
   }
   yield tarTrailer();
+}
+
+/** Header, content and padding; false if the file has vanished, which is known before its header is written. */
+async function* fileMember(file: TreeEntry, entry: TarEntry): AsyncGenerator<Uint8Array, boolean> {
+  const pieces = file.open()[Symbol.asyncIterator]();
+  try {
+    let piece = await firstOf(pieces);
+    if (piece === undefined) return false;
+    yield tarHeader(entry);
+    for (; piece.done !== true; piece = await pieces.next()) yield piece.value;
+  } finally {
+    await pieces.return?.();
+  }
+  const padding = tarPadding(entry.size);
+  if (padding.length > 0) yield padding;
+  return true;
+}
+
+async function firstOf(pieces: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array> | undefined> {
+  try {
+    return await pieces.next();
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }

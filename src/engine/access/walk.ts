@@ -1,6 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, readdirSync, readlinkSync, statfsSync } from "node:fs";
 import { SampanError, errnoOf } from "../../base/errors.ts";
+import { Turns } from "../../base/turns.ts";
 import type { TreeEntry, TreeWalker } from "../../storage/layers/index.ts";
 import { fromBytes } from "../../storage/tar/index.ts";
 import type { ByteString } from "../../storage/tar/index.ts";
@@ -29,6 +30,7 @@ export function pathIn({ directory, name }: Place): Buffer {
 export class DirectoryWalker implements TreeWalker {
   readonly #helper: FileHelper;
   readonly #root: number;
+  readonly #turns = new Turns();
 
   /** Takes over neither. */
   constructor(helper: FileHelper, root: number) {
@@ -45,11 +47,12 @@ export class DirectoryWalker implements TreeWalker {
   }
 
   async *#children(directory: number, prefix: string, device: bigint, isTarget: (directory: number) => boolean): AsyncGenerator<TreeEntry> {
-    const names = readdirSync(`/proc/self/fd/${directory}`, { encoding: "buffer" }).map((name) => name.toString("latin1") as ByteString).sort(compareBytes); // latin1 is one character per byte
+    const names = namesIn(directory).sort(compareBytes);
     for (let from = 0; from < names.length; from += 64) {
       const batch = names.slice(from, from + 64);
       const attributes = this.#helper.attributes(batch.map((name) => ({ directory, name })));
       for (const [i, name] of batch.entries()) {
+        await this.#turns.take();
         const entry = entryAt({ directory, name }, `${prefix}${name}` as ByteString, attributes[i] ?? new Map()); // of two byte strings
         if (!entry) continue;
         if (entry.type !== "directory") {
@@ -69,6 +72,16 @@ export class DirectoryWalker implements TreeWalker {
         }
       }
     }
+  }
+}
+
+/** None of a directory that has been removed since it was opened. */
+function namesIn(directory: number): ByteString[] {
+  try {
+    return readdirSync(`/proc/self/fd/${directory}`, { encoding: "buffer" }).map((name) => name.toString("latin1") as ByteString); // latin1 is one character per byte
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
   }
 }
 
@@ -143,8 +156,10 @@ function openSame(place: Place, path: ByteString, stat: BigIntStats): number {
 /** Exactly as many bytes as was said: what has grown since is cut off, what has shrunk is filled up with zeros. */
 async function* contentOf(open: () => number, size: number): AsyncGenerator<Uint8Array> {
   const fd = open();
+  const turns = new Turns();
   try {
     for (let left = size; left > 0; ) {
+      await turns.take();
       const buffer = Buffer.allocUnsafe(Math.min(CHUNK, left));
       const read = readSync(fd, buffer, 0, buffer.length, null);
       if (read === 0) buffer.fill(0);

@@ -36,13 +36,24 @@ function give(taker: number | OutputTaker | undefined, output: AsyncIterable<Uin
   if (typeof taker === "function" && output !== undefined) taker(output);
 }
 
-/** A program that ends, or closes its input, before it has read all of it is no failure: the rest is nobody's. */
-async function feed(source: AsyncIterable<Uint8Array>, { input }: Running): Promise<void> {
+/**
+ * A program that ends, or closes its input, before it has read all of it is no failure: the rest is nobody's, and the source is told
+ * so, since writing to a pipe that nobody reads does not fail everywhere.
+ */
+async function feed(source: AsyncIterable<Uint8Array>, { input, finished }: Running): Promise<void> {
+  const pieces = source[Symbol.asyncIterator]();
+  let over = false;
+  const stop = (): void => {
+    over = true;
+    pieces.return?.().catch(() => undefined); // of a source that nobody is interested in any more
+  };
+  finished.then(stop, stop);
   try {
-    for await (const bytes of source) await input?.write(bytes);
+    for (let piece = await pieces.next(); piece.done !== true && !over; piece = await pieces.next()) await input?.write(piece.value);
   } catch {
     // EPIPE; or the source failed, which then ends like a file that was cut short
   } finally {
+    stop();
     input?.end();
   }
 }

@@ -14,7 +14,7 @@ export async function waitForContainer(context: EngineContext, name: string, { s
     const error = cancelled(signal);
     if (error) throw error;
     if (now === undefined) return dieCode(context, record, since) ?? 0;
-    if (now.status === "created" || now.status === "exited" || now.status === "dead" || now.status === "restarting" || now.status === "removing") return now.exitCode ?? 0;
+    if (now.status === "created" || now.status === "exited" || now.status === "dead" || now.status === "restarting" || (now.status === "removing" && hasEnded(now))) return now.exitCode ?? 0;
     const process = processOf(context, now);
     if (process !== undefined) await untilEnded(containerPaths(context.paths, now.id), process, { signal });
     else await sleep(2);
@@ -23,6 +23,11 @@ export async function waitForContainer(context: EngineContext, name: string, { s
     if (after !== undefined && after.startedMs !== now.startedMs && now.status !== "creating") return dieCode(context, record, since) ?? after.exitCode ?? 0;
     now = after === undefined ? undefined : await settle(context, after);
   }
+}
+
+/** Whether its last run is over; one that is being removed by force is killed by that, and its exit code comes with its last event. */
+function hasEnded({ startedMs, finishedMs }: ContainerRecord): boolean {
+  return startedMs === null || (finishedMs !== null && finishedMs >= startedMs);
 }
 
 /** The exit code of a container whose monitor went away without a word; undefined if it lives. */

@@ -2,6 +2,8 @@
 # Installs Sampan from this directory: ./install.sh [--prefix DIR] [--uninstall]. Needs nothing but a POSIX shell and coreutils.
 # DESTDIR is put before every path, for who makes packages of it.
 set -eu
+# What it makes is for everybody, whoever installs it.
+umask 022
 
 usage() {
   echo "Usage: install.sh [--prefix DIR] [--uninstall]"
@@ -24,8 +26,9 @@ case $prefix in
   *) echo "install.sh: the prefix must be an absolute path: $prefix" >&2; exit 2 ;;
 esac
 
-source=$(cd "$(dirname "$0")" && pwd)
-target=${DESTDIR:-}$prefix
+[ "$prefix" = / ] || prefix=${prefix%/}
+source=$(CDPATH='' cd -- "$(dirname "$0")" && pwd)
+target=${DESTDIR:-}${prefix%/}
 machine=$(cat "$source/machine")
 if [ "$remove" = no ] && [ "$(uname -m)" != "$machine" ] && [ -z "${DESTDIR:-}" ]; then
   echo "install.sh: this is for $machine, and this machine is $(uname -m)" >&2
@@ -50,8 +53,10 @@ fi
 done
 
 if [ "$remove" = yes ]; then
+  # The one directory that is nobody else's.
+  rmdir "$target/share/doc/sampan" 2>/dev/null || :
   echo "Removed Sampan from $prefix. Images, volumes and containers are where they were (/var/lib/sampan)."
 else
-  echo "Installed Sampan beneath $prefix. Try: sudo $prefix/bin/sampan run --rm host id"
+  echo "Installed Sampan beneath $prefix. Try: sudo ${prefix%/}/bin/sampan run --rm host id"
   command -v nft >/dev/null 2>&1 || echo "Published ports and isolated networks need nft: install the package nftables."
 fi

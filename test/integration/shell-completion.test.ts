@@ -97,9 +97,33 @@ describe("bash", () => {
   });
 });
 
-test("zsh reads its script, and offers commands", () => {
-  shell(["zsh", "-f", "-n", join(directory, "zsh")], "");
-  expect(shell(["zsh", "-f"], `autoload -Uz compinit; compinit -D; source ${join(directory, "zsh")}; print $_comps[sampan]`)).toBe("_sampan\n");
+describe("zsh", () => {
+  /** Each line as it is after Tab, in one zsh on a terminal: the keys after it make the line a print of itself. */
+  function complete(lines: readonly string[]): string[] {
+    const script = `
+      zmodload zsh/zpty
+      zpty shell zsh -f -i
+      zpty -w shell 'PS1="> "; autoload -Uz compinit; compinit -D; source ${join(directory, "zsh")}; print rea""dy'
+      zpty -r shell out '*ready*'
+      for line in ${lines.map((line) => `'${line}'`).join(" ")}; do
+        zpty -n -w shell "$line"$'\t\x01print -r -- "<\x05>"\n'
+        zpty -r shell out $'*\n<*>*'
+        out=\${out##*$'\n<'}
+        print -r -- \${out%%>*}
+      done
+      zpty -d shell
+    `;
+    return shell(["zsh", "-f"], script).split("\n").filter((line) => line !== "");
+  }
+
+  test("commands, flags, values and names", () => {
+    const completed = [
+      ["sampan vers", "sampan version"], ["sampan network cre", "sampan network create"], ["sampan run --priv", "sampan run --privileged"], ["sampan run --restart=un", "sampan run --restart=unless-stopped"],
+      ["sampan rm we", "sampan rm web"], ["sampan rm web wo", "sampan rm web worker"], ["sampan container inspect wo", "sampan container inspect worker"], ["sampan stop a", "sampan stop alive"],
+      ["sampan volume rm da", "sampan volume rm data"], ["sampan network connect br", "sampan network connect bridge"], [`sampan --root ${directory}/other --state ${directory}/other-state rm we`],
+    ] as const;
+    expect(complete(completed.map(([line]) => line))).toEqual(completed.map(([line, whole = line]) => whole));
+  }, 60_000);
 });
 
 describe("fish", () => {

@@ -9,11 +9,12 @@ export function zshCompletion({ commands, groups }: CompletionModel): string {
 # zsh completion for sampan; written by "sampan completion zsh"
 
 __sampan_names() {
+  # _arguments puts what is for compadd before the kind.
   local -a names
-  case "$1" in
-${Object.entries(NAME_QUERIES).map(([kind, query]) => `    ${kind}) names=(\${(f)"$(_call_program ${kind}s \${words[1]} ${query} 2>/dev/null)"}) ;;`).join("\n")}
+  case "\${@[-1]}" in
+${Object.entries(NAME_QUERIES).map(([kind, query]) => `    ${kind}) names=(\${(f)"$("\${sampan[@]}" ${query} 2>/dev/null)"}) ;;`).join("\n")}
   esac
-  compadd -a names
+  compadd "\${@[1,-2]}" -a names
 }
 
 _sampan_command() {
@@ -24,10 +25,11 @@ ${commands.map(commandCase).join("\n")}
 
 _sampan() {
   local curcontext=$curcontext state line
-  local -a commands
-  typeset -A opt_args
+  # The program as it is typed, which is expanded but never run as code, with the store that is named before the command.
+  local -a commands sampan=(\${~words[1]})
+  local -A opt_args
   _arguments -C \\
-${GLOBAL_FLAGS.map(({ name, takesFile, help }) => `    ${quote(`${name}[${escape(help)}]${takesFile ? ":directory:_files -/" : ""}`)} \\`).join("\n")}
+${GLOBAL_FLAGS.map(({ name, takesFile, help }) => `    ${quote(`${name}${takesFile ? "=" : ""}[${escape(help)}]${takesFile ? ":directory:_files -/" : ""}`)} \\`).join("\n")}
     '1: :->command' \\
     '*:: :->rest'
   case $state in
@@ -36,8 +38,13 @@ ${GLOBAL_FLAGS.map(({ name, takesFile, help }) => `    ${quote(`${name}[${escape
       )
       _describe -t commands 'sampan command' commands ;;
     rest)
-      local path=$words[1]
-      case $path in
+      local option
+      for option in ${GLOBAL_FLAGS.filter(({ takesFile }) => takesFile).map(({ name }) => name).join(" ")}; do
+        (( \${+opt_args[$option]} )) && sampan+=($option "\${(Q)opt_args[$option]}")
+      done
+      # Not "path", which is another name of PATH in zsh.
+      local name=$words[1]
+      case $name in
 ${groups.map((group) => `        ${group})
           if (( CURRENT == 2 )); then
             commands=(${commands.filter(({ path }) => path.startsWith(`${group} `)).map(({ path, summary }) => `\n              ${quote(`${path.slice(group.length + 1)}:${summary}`)}`).join("")}
@@ -45,11 +52,11 @@ ${groups.map((group) => `        ${group})
             _describe -t commands 'sampan ${group} command' commands
             return
           fi
-          path="$path $words[2]"
+          name="$name $words[2]"
           shift words
           (( CURRENT-- )) ;;`).join("\n")}
       esac
-      _sampan_command "$path" ;;
+      _sampan_command "$name" ;;
   esac
 }
 

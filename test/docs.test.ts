@@ -30,6 +30,17 @@ for (const path of findDocuments(REPOSITORY)) {
   }, 120_000);
 }
 
+test("every chapter shows the plan, and what the kernel shows, in commands that are run", () => {
+  const chapters = findDocuments(REPOSITORY).filter((path) => path.startsWith("docs/chapters/"));
+  expect(chapters).toHaveLength(20);
+  const lacking = chapters.flatMap((path) => {
+    const commands = readDocument(REPOSITORY, path).steps.map(({ command }) => command);
+    const shows = { "sampan explain": /\bsampan explain\b/, "/proc or /sys": /\/(proc|sys)\b/ };
+    return Object.entries(shows).filter(([, pattern]) => !commands.some((command) => pattern.test(command))).map(([what]) => `${path}: ${what}`);
+  });
+  expect(lacking).toEqual([]);
+});
+
 test("links between pages lead somewhere", () => {
   const pages = [...findDocuments(REPOSITORY), "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
   const dead = pages.flatMap((path) => {

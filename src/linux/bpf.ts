@@ -37,7 +37,7 @@ export const SECCOMP_DATA_NR = 0;
 export const SECCOMP_DATA_ARCH = 4;
 export const SECCOMP_DATA_INSTRUCTION_POINTER = 8;
 /** Six 64-bit arguments; a 32-bit ABI's are zero-extended. */
-export const SECCOMP_DATA_ARGS = 16;
+const SECCOMP_DATA_ARGS = 16;
 export const SECCOMP_DATA_SIZE = 64;
 
 /** Offset of the low or high 32-bit word of an argument; both our architectures are little-endian. */
@@ -76,21 +76,7 @@ export const AUDIT_ARCH_I386 = 0x4000_0003;
 export const AUDIT_ARCH_AARCH64 = 0xc000_00b7;
 export const AUDIT_ARCH_ARM = 0x4000_0028;
 
-/** A program as the kernel reads it: little-endian sock_filters, one after the other. */
-export function encodeProgram(program: readonly SockFilter[]): Uint8Array {
-  const bytes = new Uint8Array(program.length * SOCK_FILTER_SIZE);
-  const view = new DataView(bytes.buffer);
-  for (const [index, { code, jt, jf, k }] of program.entries()) {
-    const at = index * SOCK_FILTER_SIZE;
-    view.setUint16(at, code, true);
-    bytes[at + 2] = jt;
-    bytes[at + 3] = jf;
-    view.setUint32(at + 4, k, true);
-  }
-  return bytes;
-}
-
-/** The inverse of encodeProgram, for people's eyes and for tests. */
+/** A program out of what the kernel reads, for people's eyes and for tests: little-endian sock_filters, one after the other. */
 export function decodeProgram(bytes: Uint8Array): SockFilter[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const program: SockFilter[] = [];

@@ -13,18 +13,13 @@ export const bpf = {
   BPF_F_ALLOW_MULTI: 2,
 } as const;
 
-/** Byte offsets in union bpf_attr for BPF_PROG_LOAD; the pointers are 64 bits wide on every architecture. */
-export const bpfProgLoad = { size: 48, prog_type: 0, insn_cnt: 4, insns: 8, license: 16, log_level: 24, log_size: 28, log_buf: 32 } as const;
-/** Byte offsets in union bpf_attr for BPF_PROG_ATTACH. */
-export const bpfProgAttach = { size: 16, target_fd: 0, attach_bpf_fd: 4, attach_type: 8, attach_flags: 12 } as const;
-
 /** BPF_DEVCG_ACC_*: the request is in the upper 16 bits of bpf_cgroup_dev_ctx.access_type. */
 export const accessMknod = 1;
 export const accessRead = 2;
 export const accessWrite = 4;
 /** BPF_DEVCG_DEV_*: in its lower 16 bits. */
-export const deviceBlock = 1;
-export const deviceChar = 2;
+const deviceBlock = 1;
+const deviceChar = 2;
 
 /** Devices for which the default verdict is turned around. An absent number stands for all. */
 export interface DeviceException {

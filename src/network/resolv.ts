@@ -95,13 +95,13 @@ function inherited(request: ResolvRequest, host: Parsed, warnings: string[]): st
 }
 
 /** One `--dns`. */
-export function checkDns(text: string): string {
+function checkDns(text: string): string {
   if (parseIp(text) === undefined) throw new SampanError("invalid", `IP address is not correctly formatted: ${text}`);
   return text;
 }
 
 /** One `--dns-search`: a domain name, or "." for none. Anything with a line break would be a line of the file. */
-export function checkSearch(text: string): string {
+function checkSearch(text: string): string {
   if (text !== "." && !(text.length <= 253 && /^[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?$/.test(text))) {
     throw new SampanError("invalid", `${text} is not a valid domain`);
   }
@@ -109,7 +109,7 @@ export function checkSearch(text: string): string {
 }
 
 /** One `--dns-option`, "ndots:2". */
-export function checkOption(text: string): string {
+function checkOption(text: string): string {
   if (!/^[A-Za-z0-9_:.-]+$/.test(text)) throw new SampanError("invalid", `invalid DNS option ${JSON.stringify(text)}: a word such as "ndots:2"`);
   return text;
 }

@@ -28,7 +28,7 @@ function wholeNumber(text: string, what: string): number {
 }
 
 /** The process that is asked for: a document of its own, or the container's with changes. */
-export function requestedProcess(flags: Flags, args: readonly string[], config: RuntimeConfig): Process {
+function requestedProcess(flags: Flags, args: readonly string[], config: RuntimeConfig): Process {
   const file = flags.value("process");
   if (file !== undefined) {
     let bytes: Buffer;

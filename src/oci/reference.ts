@@ -15,7 +15,7 @@ export interface Reference {
 }
 
 export const DEFAULT_DOMAIN = "docker.io";
-export const DEFAULT_TAG = "latest";
+const DEFAULT_TAG = "latest";
 const LEGACY_DOMAIN = "index.docker.io";
 const OFFICIAL_PREFIX = "library/";
 const PATH_LENGTH_MAX = 255;

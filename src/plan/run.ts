@@ -113,7 +113,7 @@ export async function runPlan(plan: Plan, options: RunOptions): Promise<Report> 
 }
 
 /** The instruction at a position of the whole plan, as reports count. */
-export function callAt(plan: Plan, index: number): Call | undefined {
+function callAt(plan: Plan, index: number): Call | undefined {
   const outer = plan.outer.calls.length;
   return index < outer ? plan.outer.calls[index] : plan.inner.calls[index - outer];
 }

@@ -32,7 +32,7 @@ export interface HookOptions {
 const PID_ROOM = " ".repeat(10);
 
 /** The state with room for the pid, and where that room is. */
-export function stateText({ state, status }: Pick<HookOptions, "state" | "status">): { bytes: Uint8Array; pidAt: number } {
+function stateText({ state, status }: Pick<HookOptions, "state" | "status">): { bytes: Uint8Array; pidAt: number } {
   const { ociVersion, id, bundle, annotations } = state;
   const head = `{"pid":`;
   const rest = JSON.stringify({ ociVersion, id, status, bundle, ...(annotations === undefined ? {} : { annotations }) });

@@ -6,7 +6,7 @@ import type { RootSource } from "./launch.ts";
 import { attach, cloneTree, newFilesystem, setAttributes } from "./mounts.ts";
 
 /** Without one the container's mounts are the host's: beneath its root filesystem, until it is deleted. */
-export function hasMountNamespace({ config }: Pick<Context, "config">): boolean {
+function hasMountNamespace({ config }: Pick<Context, "config">): boolean {
   return config.linux?.namespaces?.some(({ type }) => type === "mount") === true;
 }
 

@@ -36,7 +36,7 @@ function rightsMessage(): { header: Block; control: Block } {
   return { header, control };
 }
 
-export function sendDescriptor(line: Line, socket: Fd, descriptor: Fd, what: string, why: string): void {
+function sendDescriptor(line: Line, socket: Fd, descriptor: Fd, what: string, why: string): void {
   const { header, control } = rightsMessage();
   line.patch(control, 16, descriptor, "u32", { why: "the descriptor to send" });
   line.call("sendmsg", [socket, header, 0], { what, why, expect: 1 });

@@ -78,7 +78,7 @@ function labelTitle(name: string): string {
 }
 
 /** A literal \t or \n between actions, which a shell passes on as it is. Inside of them it is Go's to read. */
-export function unescapeTabs(format: string): string {
+function unescapeTabs(format: string): string {
   return format.replaceAll(/\{\{[^]*?\}\}|\\[tn]/g, (text) => (text === "\\t" ? "\t" : text === "\\n" ? "\n" : text));
 }
 

@@ -130,7 +130,7 @@ function joinOf(context: EngineContext, record: ContainerRecord, directory: numb
 }
 
 /** /proc/PID of the container's first process, or Docker's words for why there is none. The caller closes it. */
-export function openFirstProcess(context: EngineContext, record: ContainerRecord): number {
+function openFirstProcess(context: EngineContext, record: ContainerRecord): number {
   if (record.status === "paused") throw new SampanError("wrong-state", `Container ${record.name} is paused, unpause the container before exec`, { exitCode: 1, hint: `Go on with: sampan unpause ${record.name}` });
   const { process: first } = livenessOf(context, record);
   const directory = first && openProcess(first);

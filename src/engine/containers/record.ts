@@ -13,7 +13,7 @@ export function nowNs(): bigint {
 }
 
 /** Who is starting a container: this process, until its monitor takes over. */
-export function starterFields(): { monitorPid: number; monitorStartTime: number } {
+function starterFields(): { monitorPid: number; monitorStartTime: number } {
   const self = processAt(process.pid);
   return { monitorPid: process.pid, monitorStartTime: self?.startTime ?? 0 };
 }

@@ -2,7 +2,7 @@ import { SampanError } from "../../base/errors.ts";
 import { MEDIA_TYPE } from "../../oci/media-types.ts";
 import { parseManifest, descriptorOf, MANIFEST_BYTES_MAX } from "../../oci/manifest.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
-import { digestHex, type Digest } from "../../oci/digest.ts";
+import type { Digest } from "../../oci/digest.ts";
 import type { ImageConfig } from "../../oci/image-config.ts";
 import { chainIds, platformOfConfig } from "../../oci/image-config.ts";
 import { formatPlatform, normalizePlatform } from "../../oci/platform.ts";
@@ -101,11 +101,6 @@ function parseStored(raw: Uint8Array): ReturnType<typeof parseManifest> {
     if (error instanceof SampanError && error.code === "MEDIA_TYPE") return parseManifest(raw, MEDIA_TYPE.ociManifest);
     throw error;
   }
-}
-
-/** The path of a blob: for the start of a container, which opens no store. */
-export function blobPath(context: EngineContext, digest: Digest): string {
-  return `${context.paths.images}/blobs/${digest.slice(0, digest.indexOf(":"))}/${digestHex(digest)}`;
 }
 
 /** Manifest and config of an image in the store. */

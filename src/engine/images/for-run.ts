@@ -101,7 +101,7 @@ function emptyLayer(context: EngineContext): string {
   return path;
 }
 
-export function runnableConfig(config: ExecutionConfig): RunnableConfig {
+function runnableConfig(config: ExecutionConfig): RunnableConfig {
   const { StopSignal, Healthcheck } = config;
   return {
     entrypoint: config.Entrypoint ?? [],

@@ -150,7 +150,7 @@ export interface UnpackOptions {
 const COLLECT_EVERY_BYTES = 128 * 1024 * 1024;
 
 /** A layer on its way; disposing of it before it was published leaves nothing. */
-export class NewLayer implements AsyncDisposable {
+class NewLayer implements AsyncDisposable {
   readonly path: string;
   readonly sink: KeelSink;
   #summary: (LayerSummary & { readonly diffId: Digest }) | undefined;

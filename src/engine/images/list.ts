@@ -26,7 +26,7 @@ export function listImages(context: EngineContext, { filters = {} }: Cancellable
   return found;
 }
 
-export function summarize(context: EngineContext, image: ImageRecord): ImageSummary {
+function summarize(context: EngineContext, image: ImageRecord): ImageSummary {
   return {
     id: image.id,
     tags: familiarTags(context, image.id),

@@ -40,7 +40,7 @@ export function firewallPorts(ports: readonly PublishedPort[], target: PortTarge
 }
 
 /** What the store says the packet filter should hold; `without` leaves one container's ports out. */
-export function firewallState(context: EngineContext, without?: ContainerId): FirewallState {
+function firewallState(context: EngineContext, without?: ContainerId): FirewallState {
   const { store } = context;
   const networks = store.networks.list().map(networkOf).filter(({ driver }) => driver === "bridge");
   const internal = new Set(networks.filter((network) => network.internal).map(({ id }) => id));

@@ -21,7 +21,7 @@ export interface ResolvedUser {
 }
 
 /** Reads a file of a stack of layers, uppermost first; undefined where no layer has it. */
-export function readLayered(layers: readonly string[], path: readonly string[]): string | undefined {
+function readLayered(layers: readonly string[], path: readonly string[]): string | undefined {
   for (const layer of layers) {
     let at = layer === "/" ? "" : layer;
     let missing = false;

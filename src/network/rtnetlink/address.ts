@@ -85,10 +85,6 @@ export function newRoute(w: BatchWriter, label: string, change: RouteChange): vo
   route(w, label, nl.RTM_NEWROUTE, nl.NLM_F_CREATE | nl.NLM_F_EXCL, change);
 }
 
-export function deleteRoute(w: BatchWriter, label: string, change: RouteChange): void {
-  route(w, label, nl.RTM_DELROUTE, 0, change);
-}
-
 /** A permanent neighbour: no ARP or NDP is spent on it. */
 export function newNeighbour(w: BatchWriter, label: string, change: { index: number; address: string; mac: string }): void {
   const ip = parseIp(change.address);

@@ -27,7 +27,7 @@ function malformed(what: string): SampanError {
   return new SampanError("internal", `Cannot decode netlink ${what}: it is cut short or its length is wrong`);
 }
 
-export function viewOf(bytes: Uint8Array): DataView {
+function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
@@ -51,7 +51,7 @@ export function decodeMessages(bytes: Uint8Array): NetlinkMessage[] {
   return messages;
 }
 
-export function decodeAttributes(bytes: Uint8Array): Attributes {
+function decodeAttributes(bytes: Uint8Array): Attributes {
   const view = viewOf(bytes);
   const attributes = new Map<number, Uint8Array>();
   let at = 0;
@@ -91,7 +91,7 @@ export function splitHeader(payload: Uint8Array, size: number, what: string): { 
 }
 
 /** NLMSG_ERROR: an acknowledgement or a failure with the extended report (netlink(7), Documentation/userspace-api/netlink/intro.rst). */
-export function decodeReply(message: NetlinkMessage): NetlinkReply {
+function decodeReply(message: NetlinkMessage): NetlinkReply {
   if (message.type !== nl.NLMSG_ERROR || message.payload.length < 4 + nl.NLMSG_HDRLEN) throw malformed("error report");
   const view = viewOf(message.payload);
   const errno = -view.getInt32(0, true);

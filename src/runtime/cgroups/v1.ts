@@ -4,7 +4,7 @@ import type { DevicePolicy } from "../../linux/cgroup-bpf.ts";
 import { formatCpuList, parseCpuList } from "./convert.ts";
 import { formatException } from "./device-rules.ts";
 import type { SettingsContext } from "./settings.ts";
-import { available, refuse, set, wholePages } from "./settings.ts";
+import { available, set, wholePages } from "./settings.ts";
 
 export function memoryV1(context: SettingsContext, memory: MemoryResources): void {
   const { options } = context;
@@ -216,9 +216,4 @@ export function devicesV1(context: SettingsContext, policy: DevicePolicy): void 
     const last = index === list.length - 1;
     set(context, "devices.allow", rule, { why: "but this device", option: "--device-cgroup-rule", ...(last ? { expect: { path, lines: list } } : { equals: false }) });
   });
-}
-
-/** v1 has no `unified` map: the runtime-spec (config-linux.md, "Unified") demands an error. */
-export function refuseUnified(context: SettingsContext, keys: readonly string[]): void {
-  for (const key of keys) refuse(context, `linux.resources.unified "${key}"`, "invalid configuration: this host has no cgroup v2 hierarchy");
 }

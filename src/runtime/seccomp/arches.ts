@@ -12,7 +12,7 @@ export function isArchitectureName(name: string): boolean {
 }
 
 /** What an architecture name stands for among the ABIs of a machine like this one. */
-export function abiOf(name: string): SeccompArch | undefined {
+function abiOf(name: string): SeccompArch | undefined {
   switch (name) {
     case "SCMP_ARCH_X86_64":
       return "x64";

@@ -3,7 +3,7 @@ import type { LayerOp } from "./sink.ts";
 import type { DirectoryAttributes, DirectoryNode } from "./tree.ts";
 
 /** What parents get that no entry describes, and that have nothing to take after. Time 0, so that a layer is a function of its bytes. */
-export const IMPLICIT_ATTRIBUTES: DirectoryAttributes = { mode: 0o755, uid: 0, gid: 0, mtimeSec: 0, mtimeNsec: 0, xattrs: undefined };
+const IMPLICIT_ATTRIBUTES: DirectoryAttributes = { mode: 0o755, uid: 0, gid: 0, mtimeSec: 0, mtimeNsec: 0, xattrs: undefined };
 
 interface Output {
   readonly enter: (directory: DirectoryNode) => void;

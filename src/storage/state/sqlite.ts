@@ -12,7 +12,7 @@ export type SqlValue = string | number | bigint | null;
  * How long a statement waits for another process's transaction. Transactions here are
  * fractions of a millisecond; only a stopped or stuck process lets this run out.
  */
-export const BUSY_TIMEOUT_MS = 60_000;
+const BUSY_TIMEOUT_MS = 60_000;
 
 export class Connection {
   readonly path: string;

@@ -4,7 +4,7 @@ import { bool } from "../../flags/flag.ts";
 import { humanSize } from "../../output/human.ts";
 
 /** "web:/etc" → container and path; a path that starts with "/" or "." is always of this side. */
-export function splitCopyArgument(text: string): { readonly container: string | undefined; readonly path: string } {
+function splitCopyArgument(text: string): { readonly container: string | undefined; readonly path: string } {
   const colon = text.indexOf(":");
   if (text.startsWith("/") || text.startsWith(".") || colon <= 0) return { container: undefined, path: text };
   return { container: text.slice(0, colon), path: text.slice(colon + 1) };

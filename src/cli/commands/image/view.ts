@@ -36,8 +36,8 @@ export function imageLines(images: readonly ImageSummary[], digests: boolean): I
   });
 }
 
-export const imageTable = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
-export const imageTableWithDigests = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+const imageTable = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
+const imageTableWithDigests = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 
 export function imageView({ truncate, nowMs, digests }: { readonly truncate: boolean; readonly nowMs: number; readonly digests: boolean }): ListView<ImageLine> {
   return {

@@ -64,7 +64,7 @@ function notParsed(texts: readonly string[], parse: (text: string) => unknown): 
 }
 
 /** Each gateway, range and auxiliary address goes to the subnet that holds it. Throws ProblemsError for one without a subnet. */
-export function pairSubnets(flags: { subnets: readonly string[]; gateways: readonly string[]; ranges: readonly string[]; aux: Readonly<Record<string, string>> }, path: string): SubnetRequest[] {
+function pairSubnets(flags: { subnets: readonly string[]; gateways: readonly string[]; ranges: readonly string[]; aux: Readonly<Record<string, string>> }, path: string): SubnetRequest[] {
   const problems: string[] = [];
   const paired = flags.subnets.map((subnet): { subnet: string; gateway?: string; ipRange?: string; auxAddresses?: Record<string, string> } => ({ subnet }));
   const homeOf = (address: string, what: string, text: string): (typeof paired)[number] | undefined => {

@@ -30,7 +30,7 @@ const usageView: ListView<UsageLine> = {
 };
 
 /** Docker's sums: an image is active while a container has it, and what its layers share with no other can be won back. */
-export function usageLines({ images, layersBytes, containers, volumes }: DiskUsage): UsageLine[] {
+function usageLines({ images, layersBytes, containers, volumes }: DiskUsage): UsageLine[] {
   const sum = <T>(items: readonly T[], bytes: (item: T) => number): number => items.reduce((total, item) => total + bytes(item), 0);
   const usedImages = images.filter(({ containers: count }) => count > 0);
   const activeImageBytes = sum(usedImages, ({ sizeBytes, sharedBytes }) => sizeBytes - Math.max(0, sharedBytes));

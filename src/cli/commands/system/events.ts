@@ -8,7 +8,7 @@ import { parseTimestamp } from "../../parse/timestamp.ts";
 import { filterFlag, inspectFormatFlag } from "../shared/flags.ts";
 
 /** "2024-01-02T15:04:05.000000000Z container start 4f… (image=alpine, name=web)". */
-export function formatEvent({ Type, Action, Actor, timeNano }: EngineEvent): string {
+function formatEvent({ Type, Action, Actor, timeNano }: EngineEvent): string {
   const attributes = Object.entries(Actor.Attributes).map(([key, value]) => `${key}=${value}`).sort();
   return `${rfc3339Nano(timeNano)} ${Type} ${Action} ${Actor.ID}${attributes.length === 0 ? "" : ` (${attributes.join(", ")})`}`;
 }

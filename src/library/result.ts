@@ -40,6 +40,6 @@ export interface StreamResult extends ExitResult, ContainerEnd {
 export interface OutputChunk {
   readonly stream: "stdout" | "stderr";
   readonly data: Uint8Array;
-  /** The same as UTF-8; a character that is cut in two comes whole with the next piece. */
+  /** The same as UTF-8; a character that is cut in two comes whole with the next piece, and what is none at the end as U+FFFD. */
   readonly text: string;
 }

@@ -92,7 +92,11 @@ async function* merge(outputs: Outputs): AsyncGenerator<OutputChunk> {
     while (waiting.size > 0) {
       const { stream, step } = await Promise.race(waiting.values());
       waiting.delete(stream);
-      if (step.done === true) continue;
+      if (step.done === true) {
+        const rest = decoders[stream].decode();
+        if (rest !== "") yield { stream, data: new Uint8Array(0), text: rest };
+        continue;
+      }
       yield { stream, data: step.value, text: decoders[stream].decode(step.value, { stream: true }) };
       ask(stream);
     }

@@ -45,6 +45,14 @@ test("an input that is neither text nor bytes is refused", async () => {
   expect(await rejection(engine.containers.run({ image: "host", command: ["cat"], network: "none", stdin: numbers() }))).toMatchObject({ kind: "invalid", message: 'What "stdin" gives is not a string or bytes: 5' });
 });
 
+test("a character that is cut off by the end shows as in a result", async () => {
+  const options = { image: "host", command: ["printf", "a\\303"], network: "none" };
+  let text = "";
+  for await (const piece of engine.containers.stream(options)) text += piece.text;
+  expect(text).toBe("a\ufffd");
+  expect((await engine.containers.run(options)).stdout).toBe(text);
+});
+
 test("a program whose output nobody reads ends when its time is over", async () => {
   const program = engine.containers.stream({ image: "host", command: ["yes"], network: "none", timeoutMs: 300 });
   expect(await rejection(program.result)).toMatchObject({ kind: "cancelled", code: "ETIMEDOUT" });

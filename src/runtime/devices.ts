@@ -37,8 +37,8 @@ function outsideId(id: number, mappings: NonNullable<RuntimeConfig["linux"]>["ui
 
 /**
  * Nodes for a new user namespace, where mknod(2) is refused: made outside, on a filesystem that is attached nowhere, and owned by
- * whom the config says, through the mappings. Where the outside may not make them either (it is in such a namespace itself), or an
- * owner is not mapped, the host's own node is taken.
+ * whom the config says, through the mappings. Where the outside may not make them either (it is in such a namespace itself), an
+ * owner is not mapped, or the kernel copies no mount that is attached nowhere (before Linux 6.15), the host's own node is taken.
  */
 export function takeDeviceNodes(context: Context, line: Line): ReadonlyMap<string, Call> {
   const { config, where } = context;
@@ -62,7 +62,7 @@ export function takeDeviceNodes(context: Context, line: Line): ReadonlyMap<strin
       line.call("fchmodat", [nodes, name, mode & 0o7777], { what, why: "its mode, whatever the umask" });
       line.call("fchownat", [nodes, name, uid, gid, C.AT_SYMLINK_NOFOLLOW], { what, why: "its owner, as it is called outside" });
     });
-    const own = line.call("open_tree", [nodes, name, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], { what, why: "a mount of this node alone", tolerate: ["ENOENT"] });
+    const own = line.call("open_tree", [nodes, name, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], { what, why: "a mount of this node alone", tolerate: ["ENOENT", "EINVAL"] });
     const found = line.call("open_tree", [C.AT_FDCWD, device.path, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], { ...host, when: { of: own, is: "failed" } });
     taken.set(device.path, line.pick(own, found, { what, why: "whichever there is" }));
   }

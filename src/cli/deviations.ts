@@ -29,6 +29,12 @@ export const DEVIATIONS: readonly Deviation[] = [
     why: "an unbounded log fills the disk; a line of text costs the monitor less than one of JSON",
   },
   {
+    about: "options of networks that would have no effect",
+    docker: "20.10 takes them: an unknown `network create -o`, `--mac-address` with `--network none`",
+    sampan: "refused in a sentence, as is `host-gateway` where there is no network; `--ip` is also allowed on a network whose subnet nobody chose",
+    why: "who misspells an option learns it now, and not from a network that behaves otherwise",
+  },
+  {
     about: "an attached client that takes its output too slowly",
     docker: "holds up the container, and all other clients with it",
     sampan: "so does the one that started it (`run`, `start -a`); `attach` is let go instead, says so, and ends with 1",

@@ -62,8 +62,8 @@ export function takeDeviceNodes(context: Context, line: Line): ReadonlyMap<strin
       line.call("fchmodat", [nodes, name, mode & 0o7777], { what, why: "its mode, whatever the umask" });
       line.call("fchownat", [nodes, name, uid, gid, C.AT_SYMLINK_NOFOLLOW], { what, why: "its owner, as it is called outside" });
     });
-    const own = line.call("open_tree", [nodes, name, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], { what, why: "a mount of this node alone", tolerate: ["ENOENT", "EINVAL"] });
-    const found = line.call("open_tree", [C.AT_FDCWD, device.path, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], { ...host, when: { of: own, is: "failed" } });
+    const own = cloneTree(line, nodes, name, false, { what, why: "a mount of this node alone", tolerate: ["ENOENT", "EINVAL"] });
+    const found = cloneTree(line, C.AT_FDCWD, device.path, false, { ...host, when: { of: own, is: "failed" } });
     taken.set(device.path, line.pick(own, found, { what, why: "whichever there is" }));
   }
   return taken;

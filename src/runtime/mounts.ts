@@ -1,6 +1,6 @@
 import { SampanError } from "../base/errors.ts";
 import { Block } from "../plan/index.ts";
-import type { Call, Line } from "../plan/index.ts";
+import type { Call, CallOptions, Line } from "../plan/index.ts";
 import type { Mount } from "../oci/index.ts";
 import * as C from "../linux/constants.ts";
 import type { MountOptions } from "../linux/mount-options.ts";
@@ -51,7 +51,7 @@ export function attach(line: Line, tree: Fd, target: Fd, what: string): Call {
 }
 
 /** Copies a mount (with `recursive`, all beneath it) to one that is attached nowhere yet. */
-export function cloneTree(line: Line, from: Fd, path: string, recursive: boolean, options: { what: string; why: string }): Call {
+export function cloneTree(line: Line, from: Fd, path: string, recursive: boolean, options: CallOptions): Call {
   return line.call(
     "open_tree",
     [from, path, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC | (recursive ? C.AT_RECURSIVE : 0) | (path === "" ? C.AT_EMPTY_PATH : 0)],

@@ -1,4 +1,4 @@
-import { Block, Plan } from "../plan/index.ts";
+import { Plan } from "../plan/index.ts";
 import type { Call } from "../plan/index.ts";
 import type { NamespaceType, Process } from "../oci/index.ts";
 import * as C from "../linux/constants.ts";
@@ -7,7 +7,7 @@ import { recordBirth, writeFile } from "./birth.ts";
 import { addCgroup, joinCgroup } from "./cgroup-steps.ts";
 import type { Context, Fd, Pipe } from "./context.ts";
 import { buildRoot, takeHostTrees } from "./filesystem.ts";
-import { hearEnding } from "./gate.ts";
+import { waitForStart } from "./gate.ts";
 import { addHooks } from "./hooks.ts";
 import type { HookOptions } from "./hooks.ts";
 import { addIdentity, addRlimits, keepsGroups } from "./identity.ts";
@@ -138,6 +138,7 @@ export function compileCreate(launch: OciLaunch): Plan {
   const gate = (): void => {
     const left = kept ? { ...meeting, ...kept.close() } : meeting;
     told = left.told;
+    // Under a filter that a listener decides on no other call is made than has to be.
     passGate(context, left, meeting.listener === undefined);
   };
   // Under the filter: such a hook is a program of the container's files.
@@ -237,11 +238,7 @@ function passGate({ inner, where }: Context, { gate, done }: Meeting, hears: boo
   inner.stage("gate");
   if (gate && done) {
     inner.call("close", [done.write], { what: `finish the creation ${where}`, why: "end-of-file outside: everything is there but the program" });
-    const what = `wait for the start ${where}`;
-    const pass = (): void => { inner.call("read", [gate, new Block(8, "char"), 1], { what, why: "until the start command writes a byte", expect: 1, waits: true }); };
-    // Under a filter that a listener decides on no other call is made than has to be.
-    if (hears) hearEnding(inner, gate, what, pass);
-    else pass();
+    waitForStart(inner, gate, where, hears);
   }
 }
 

@@ -220,6 +220,13 @@ describe("gc", () => {
     expect(readdirSync(`${root}/store/leases`)).toEqual([]);
   });
 
+  test("the lock of a lease that was never written goes with the next sweep; a living lease keeps its own", async () => {
+    await using lease = await store.lease();
+    writeFileSync(`${root}/store/leases/${"a".repeat(64)}.lock`, "");
+    await store.gc();
+    expect(readdirSync(`${root}/store/leases`).sort()).toEqual([lease.id, `${lease.id}.lock`]);
+  });
+
   test("half a blob goes only when asked for, and not while it is being received", async () => {
     const bytes = randomBytes(100);
     {

@@ -39,12 +39,14 @@ export async function createLease(paths: StorePaths): Promise<Lease> {
   };
 }
 
-/** Under the store's lock: what living leases keep. Those of dead processes are removed. */
+/**
+ * Under the store's lock: what living leases keep. Those of dead processes are removed, and so is a lock alone: its
+ * holder died before it wrote the lease, or between the two files' removal.
+ */
 export function leasedDigests(paths: StorePaths): Set<Digest> {
   const leased = new Set<Digest>();
-  for (const name of readdirSync(paths.leases)) {
-    if (name.endsWith(".lock")) continue;
-    const path = `${paths.leases}/${name}`;
+  for (const id of new Set(readdirSync(paths.leases).map((name) => name.replace(/\.lock$/, "")))) {
+    const path = `${paths.leases}/${id}`;
     const dead = tryLock(`${path}.lock`);
     if (dead !== undefined) {
       rmSync(path, { force: true });

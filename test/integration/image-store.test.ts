@@ -8,6 +8,7 @@ import { gzipSync } from "node:zlib";
 import { appendLayer, createImage, emptyConfig } from "../../src/images/index.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { MEDIA_TYPE } from "../../src/oci/media-types.ts";
+import { parseManifest } from "../../src/oci/manifest.ts";
 import { hostPlatform } from "../../src/oci/platform.ts";
 import { openContentStore } from "../../src/storage/content/index.ts";
 import { tarFormat } from "../../src/storage/tar/index.ts";
@@ -72,6 +73,25 @@ describe("twenty pulls of one image at once", () => {
     expect(history).toEqual(["200000", "1000000", "400000"]);
   }, 180_000);
 });
+
+test("a first layer that is slow to come does not keep those above it from coming", async () => {
+  const name = await pushMade("slow", [1_000, 1_000, 1_000, 1_000, 1_000, 1_000]);
+  const manifest = [...(registry.manifests.get("slow")?.values() ?? [])].map(({ bytes }) => parseManifest(bytes, MEDIA_TYPE.ociManifest))[0];
+  if (manifest?.kind !== "manifest") throw new Error("not what was pushed");
+  const [first, ...others] = manifest.layers.map(({ digest }) => digest);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  registry.hostile.late = { digest: first ?? "", until: promise };
+  await using sandbox = createSandbox();
+  const pulled = sandbox.sampan(["pull", "-q", name], { timeoutMs: 50_000 });
+  const isHere = (digest: string): boolean => existsSync(`${sandbox.root}/images/blobs/sha256/${digest.slice(7)}`);
+  const until = performance.now() + 40_000;
+  while (!others.every(isHere) && performance.now() < until) await new Promise((next) => setTimeout(next, 20));
+  const early = others.filter(isHere).length;
+  // None has its name before the one beneath it has.
+  const named = namesIn(`${sandbox.root}/layers`).filter((entry) => entry.length === 64);
+  resolve();
+  expect([early, named, (await pulled).exitCode]).toEqual([5, [], 0]);
+}, 60_000);
 
 describe("kill -9 during a pull", () => {
   test("at random points: the next pull succeeds, and nothing is orphaned", async () => {

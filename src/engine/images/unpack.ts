@@ -10,10 +10,15 @@ import type { ContentStore } from "../../storage/content/index.ts";
 import type { LayerStore } from "./layer-store.ts";
 
 /**
- * How many layers are on their way at once. Each takes a keel, a decompressor with its own thread, and some MB; more than this
- * only wait for each other. Docker's number, too.
+ * How many layers are being received and unpacked at once. Each takes a decompressor with its own thread, and some MB; more than
+ * this only wait for each other. Docker's number, too.
  */
 const LAYERS_AT_ONCE = 3;
+/**
+ * How many are on their way at all: those, and the ones that are unpacked and only wait for the disk or for the layer beneath. Each
+ * has a keel, some descriptors and two batches of calls.
+ */
+const LAYERS_UNDERWAY = 8;
 
 export type LayerStatus = "Pulling fs layer" | "Waiting" | "Extracting" | "Pull complete" | "Already exists";
 
@@ -34,22 +39,16 @@ export async function unpackImage(content: ContentStore, layers: LayerStore, { m
   const failed = new AbortController();
   const signal = options.signal === undefined ? failed.signal : AbortSignal.any([options.signal, failed.signal]);
   const done: Promise<void>[] = [];
-  const slots = new Slots(LAYERS_AT_ONCE);
+  const [underway, streams] = [new Slots(LAYERS_UNDERWAY), new Slots(LAYERS_AT_ONCE)];
   for (const [index, descriptor] of manifest.layers.entries()) {
     const [chainId, diffId] = [chain[index], diffIds[index]];
     if (chainId === undefined || diffId === undefined) throw new SampanError("internal", "Cannot unpack image: layers and diff IDs do not match");
-    const job: LayerJob = { descriptor, chainId, diffId, below: chain.slice(0, index).reverse(), beneath: done[index - 1], signal, options };
-    const made = slots.take().then(async () => {
-      try {
-        await makeLayer(content, layers, job);
-      } catch (error) {
-        failed.abort(error);
-        throw error;
-      } finally {
-        slots.give();
-      }
+    const job: LayerJob = { descriptor, chainId, diffId, below: chain.slice(0, index).reverse(), beneath: done[index - 1], streams, signal, options };
+    const made = underway.take().then(async (place) => {
+      using _place = place;
+      await makeLayer(content, layers, job);
     });
-    made.catch(() => undefined); // looked at below
+    made.catch((error: unknown) => { failed.abort(error); }); // told below
     done.push(made);
   }
   const results = await Promise.allSettled(done);
@@ -66,13 +65,16 @@ interface LayerJob {
   readonly below: readonly Digest[];
   /** Resolves when the layer beneath has its name. */
   readonly beneath: Promise<void> | undefined;
+  /** Held while bytes flow. */
+  readonly streams: Slots;
   readonly signal: AbortSignal;
   readonly options: UnpackImageOptions;
 }
 
 async function makeLayer(content: ContentStore, layers: LayerStore, job: LayerJob): Promise<void> {
-  const { descriptor, chainId, diffId, below, beneath, signal, options } = job;
+  const { descriptor, chainId, diffId, below, beneath, streams, signal, options } = job;
   const { digest } = descriptor;
+  using stream = await streams.take();
   signal.throwIfAborted();
   if (layerCompression(descriptor.mediaType) === undefined)
     throw new SampanError("unsupported", `Cannot unpack layer "${digest}": media type ${JSON.stringify(descriptor.mediaType.slice(0, 200))} is not a layer's, or its compression is not supported`, { code: "MEDIA_TYPE" });
@@ -89,6 +91,7 @@ async function makeLayer(content: ContentStore, layers: LayerStore, job: LayerJo
       for await (const _ of source()) signal.throwIfAborted();
       options.onStatus?.(descriptor, "Pull complete");
     }
+    stream[Symbol.dispose]();
     await beneath;
     return;
   }
@@ -103,6 +106,7 @@ async function makeLayer(content: ContentStore, layers: LayerStore, job: LayerJo
     throw error;
   }
   if (!content.has(digest)) throw new SampanError("invalid", `Cannot unpack layer "${digest}": there is something after the end of its compressed data`, { code: "TRAILING_DATA" });
+  stream[Symbol.dispose]();
   await beneath;
   await layers.publish(made, chainId, below);
   options.onStatus?.(descriptor, "Pull complete");
@@ -117,12 +121,20 @@ class Slots {
     this.#free = count;
   }
 
-  async take(): Promise<void> {
+  /** One of them, given back when it is disposed of for the first time. */
+  async take(): Promise<Disposable> {
     if (this.#free > 0) this.#free--;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    let isHeld = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (isHeld) this.#give();
+        isHeld = false;
+      },
+    };
   }
 
-  give(): void {
+  #give(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#free++;
     else next();

@@ -4,9 +4,9 @@ import { hostArch } from "../../linux/arch.ts";
 import * as C from "../../linux/constants.ts";
 import { errnoName, errnoText } from "../../linux/errno.ts";
 import { syscallNumber } from "../../linux/syscalls.ts";
-import { BulkPart } from "../../plan/bulk.ts";
+import type { BulkPart } from "../../plan/bulk.ts";
 import { Part, Session, type SessionOptions } from "../../plan/session.ts";
-import { fromBytes } from "../tar/index.ts";
+import { BatchPair, clearBatch, entryError, failureOf, type Batch } from "./batch.ts";
 import type { LayerOp, LayerSink } from "./sink.ts";
 
 /** Where keel finds things: the layer directory is inherited, the rest are registers. */
@@ -32,17 +32,6 @@ const BATCH_SPOOL_BYTES = 4 * 1024 * 1024;
 const RESOLVE = C.RESOLVE_BENEATH | C.RESOLVE_NO_SYMLINKS | C.RESOLVE_NO_XDEV;
 const KINDS = { char: C.S_IFCHR, block: C.S_IFBLK, fifo: C.S_IFIFO } as const;
 
-/** What went into one part, to find the op of a call that failed. */
-interface Batch {
-  readonly part: BulkPart;
-  /** Without data, which may not be kept. */
-  readonly ops: (LayerOp | { readonly op: "write" })[];
-  /** Number of the first call of each op. */
-  readonly starts: number[];
-  /** File that is open when the part begins. */
-  file: string;
-}
-
 /**
  * Carries ops out beneath a layer directory, in a keel of its own. While keel works on one batch the next is prepared.
  *
@@ -55,9 +44,10 @@ export class KeelSink implements LayerSink, Disposable {
   readonly #session: Session;
   readonly #numbers: Numbers;
   readonly #spool: number;
-  #filling: Batch = emptyBatch();
+  readonly #batches = new BatchPair();
+  #filling = this.#batches.first;
+  #spare = this.#batches.second;
   #posted: Batch | undefined;
-  #spare: Batch = emptyBatch();
   /** The half of the spool that this batch writes to, and how far. */
   #half = 0;
   #spooled = 0;
@@ -102,6 +92,7 @@ export class KeelSink implements LayerSink, Disposable {
   }
 
   push(op: LayerOp): void {
+    if (!this.#batches.isHeld) throw new SampanError("internal", "Cannot unpack: this layer has ended");
     if (this.#direct >= 0 && op.op === "write") return this.#writeDirectly(op.data, op.offset);
     const batch = this.#filling;
     batch.ops.push(op.op === "write" ? WRITE : op);
@@ -157,9 +148,8 @@ export class KeelSink implements LayerSink, Disposable {
   /** Ends keel. Nothing more can be pushed. Idempotent. */
   [Symbol.dispose](): void {
     this.#session[Symbol.dispose]();
-    if (this.#filling !== this.#spare) closeSync(this.#spool);
+    if (this.#batches.release()) closeSync(this.#spool);
     this.#closeDirect();
-    this.#filling = this.#spare;
   }
 
   /** As disposing, and waits until nothing of keel is left. */
@@ -189,9 +179,7 @@ export class KeelSink implements LayerSink, Disposable {
     if (report === undefined) return false;
     this.#posted = undefined;
     if (report.failure !== undefined) throw failureOf(batch, report.failure.index, report.failure.errno);
-    batch.part.clear();
-    batch.ops.length = 0;
-    batch.starts.length = 0;
+    clearBatch(batch);
     return true;
   }
 
@@ -350,32 +338,7 @@ function syscallNumbers(): Numbers {
   return Object.fromEntries(CALLS.map((name) => [name, syscallNumber(arch, name)])) as Numbers; // every name of the list
 }
 
-function emptyBatch(): Batch {
-  return { part: new BulkPart(), ops: [], starts: [], file: "" };
-}
-
 /** The dev_t that mknodat(2) takes: 32 bits, of which 12 are the major number (linux/kdev_t.h, new_encode_dev). */
 function deviceNumber(major: number, minor: number): number {
   return ((minor & 0xff) | (major << 8) | ((minor & ~0xff) << 12)) >>> 0;
-}
-
-/** The failure of call number `index`: of which op, on which file. */
-function failureOf(batch: Batch, index: number | undefined, errno: number): SampanError {
-  const at = batch.starts.findLastIndex((start) => start <= (index ?? -1));
-  const op = batch.ops[at];
-  const opened = batch.ops.slice(0, at + 1).findLast((earlier) => earlier.op === "create" || earlier.op === "open");
-  const name = op !== undefined && "name" in op && op.op !== "fsetxattr" ? op.name : op !== undefined && "path" in op ? op.path : opened !== undefined && "name" in opened ? opened.name : batch.file;
-  // A file takes less than it is given only where there is no more room (write(2)): keel expected all of it, and says EPROTO.
-  const isShort = op?.op === "write" && errnoName(errno) === "EPROTO";
-  const code = isShort ? "ENOSPC" : errnoName(errno);
-  return entryError(name, op?.op ?? "keel", code, isShort ? "no space left on device" : errnoText(errno));
-}
-
-/** `name` is a byte string. */
-function entryError(name: string, call: string, code: string, reason: string): SampanError {
-  const isSpace = code === "ENOSPC" || code === "EDQUOT";
-  return new SampanError(isSpace ? "unavailable" : "internal", `Cannot unpack layer entry "${fromBytes(name as Parameters<typeof fromBytes>[0]).slice(0, 200)}": ${call}: ${reason} (${code})`, {
-    code,
-    ...(isSpace ? { hint: "free some space, for instance with `sampan system prune`" } : {}),
-  });
 }

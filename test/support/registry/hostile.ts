@@ -34,6 +34,8 @@ export interface Hostile {
   dripMs?: number;
   /** Never answers, or stops in the middle of a blob. */
   hang?: "manifest" | "blob";
+  /** A blob that is sent only then. */
+  late?: { readonly digest: string; readonly until: Promise<void> };
   /** Where blobs are said to be; "%s" becomes the digest. */
   redirectBlobs?: string;
   redirectManifests?: string;

@@ -55,6 +55,7 @@ export async function sendBlob(state: RegistryState, request: IncomingMessage, r
     response.end();
     return;
   }
+  if (hostile.late?.digest === name) await hostile.late.until;
   if (hostile.endless === "blob") return endless(response, "application/octet-stream");
   const bytes = hostile.blobBytes?.(honest) ?? honest;
   const asked = /^bytes=(\d+)-$/.exec(request.headers.range ?? "");

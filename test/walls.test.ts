@@ -19,7 +19,7 @@ const PROCESS_SEAMS = [
 ];
 
 /** The files that may use what only Bun has, where it is there. */
-const BUN_SEAMS = [...PROCESS_SEAMS, /^src\/base\/quick-hash\.ts$/];
+const BUN_SEAMS = [...PROCESS_SEAMS, /^src\/base\/hashes\.ts$/];
 
 function listFiles(folder: string): string[] {
   const path = join(REPOSITORY, folder);

@@ -1,11 +1,7 @@
 import { closeSync, createReadStream, openSync, writeSync } from "node:fs";
 import { errnoOf } from "../base/errors.ts";
+import { isTerminal } from "../base/terminal.ts";
 import type { Io } from "./io.ts";
-
-/** Loading node:tty costs 2 ms: it is fetched by the few commands that ask. */
-function isatty(descriptor: number): boolean {
-  return process.getBuiltinModule("node:tty").isatty(descriptor);
-}
 
 /**
  * This process's streams. Writes are synchronous on the bare descriptors: making process.stdout costs more than a whole
@@ -18,9 +14,9 @@ export function processIo(): Io {
     cwd: () => process.cwd(),
     out: (data) => writeAll(1, data),
     err: (data) => writeAll(2, data),
-    isTerminal: (descriptor) => isatty(descriptor),
+    isTerminal,
     columns: () => {
-      const columns = isatty(1) ? process.stdout.columns : isatty(2) ? process.stderr.columns : 0;
+      const columns = isTerminal(1) ? process.stdout.columns : isTerminal(2) ? process.stderr.columns : 0;
       return columns > 0 ? columns : 80;
     },
     input: () => createReadStream("", { fd: 0, autoClose: false }),
@@ -49,7 +45,7 @@ function writeAll(descriptor: number, data: string | Uint8Array): void {
 
 async function readLine(options: { readonly hidden?: boolean } = {}): Promise<string | undefined> {
   const { createInterface } = await import("node:readline");
-  if (options.hidden === true && isatty(0)) return readHidden();
+  if (options.hidden === true && isTerminal(0)) return readHidden();
   const lines = createInterface({ input: process.stdin, terminal: false });
   try {
     for await (const line of lines) return line;

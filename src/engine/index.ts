@@ -27,14 +27,29 @@ export { emptyRunRequest } from "./request.ts";
 export async function openEngine(options: OpenOptions): Promise<Engine> {
   const context = new EngineContext({ ...options, command: engineCommand() });
   const door = new Door(() => { context[Symbol.dispose](); });
-  const images = imagesApi(context);
+  const images = once(() => imagesApi(context));
+  const parts = {
+    containers: once(() => door.guard(containersApi(context), ["stats", "logs", "export"])),
+    images: once(() => door.guard(images(), ["save"])),
+    registries: once(() => door.guard(registriesApi())),
+    networks: once(() => door.guard(networksApi(context))),
+    volumes: once(() => door.guard(volumesApi(context))),
+    system: once(() => door.guard(systemApi(context, images), ["events"])),
+  };
+  // A command uses one or two of them, and making all would be a twentieth of a short one.
   return {
-    containers: door.guard(containersApi(context), ["stats", "logs", "export"]),
-    images: door.guard(images, ["save"]),
-    registries: door.guard(registriesApi()),
-    networks: door.guard(networksApi(context)),
-    volumes: door.guard(volumesApi(context)),
-    system: door.guard(systemApi(context, () => images), ["events"]),
+    get containers() { return parts.containers(); },
+    get images() { return parts.images(); },
+    get registries() { return parts.registries(); },
+    get networks() { return parts.networks(); },
+    get volumes() { return parts.volumes(); },
+    get system() { return parts.system(); },
     [Symbol.asyncDispose]: async (): Promise<void> => { door.close(); },
   };
+}
+
+/** Makes it when it is first asked for. */
+function once<Made extends object>(make: () => Made): () => Made {
+  let made: Made | undefined;
+  return () => made ??= make();
 }

@@ -1,7 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { isatty } from "node:tty";
 import { SampanError, errnoOf } from "../base/errors.ts";
+import { isTerminal } from "../base/terminal.ts";
 import type { RuntimeConfig } from "../oci/index.ts";
 import type { Plan, Report, Running } from "../plan/index.ts";
 import { planFailure, startPlan } from "../plan/index.ts";
@@ -149,7 +149,7 @@ export async function createContainer(context: Context, id: string, options: Cre
       ...(options.noNewKeyring ? {} : { keyring: `_ses.${id}` }),
       hookEnvironment: hookOutput === undefined ? [] : ownEnvironment(), ownStreams: ownStreams(), idleStreams: idleStreams(),
       ...(config.linux?.seccomp?.listenerPath && usesListener(config) ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } } : {}),
-      ...(terminal && options.end === "exited" && options.consoleSocket === undefined ? { monitor: terminalMonitor(), plainNewlines: !isatty(1) } : {}),
+      ...(terminal && options.end === "exited" && options.consoleSocket === undefined ? { monitor: terminalMonitor(), plainNewlines: !isTerminal(1) } : {}),
       ...(idMappedMounts ? { idMappings: await idMappedMounts(context, config, files, inherit, opened) } : {}),
     };
     // Loaded where there is something to compile.

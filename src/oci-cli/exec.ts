@@ -1,7 +1,7 @@
 import { closeSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { isatty } from "node:tty";
 import { SampanError, errnoOf } from "../base/errors.ts";
+import { isTerminal } from "../base/terminal.ts";
 import { parseCapability } from "../linux/capabilities.ts";
 import type { Process, RuntimeConfig } from "../oci/index.ts";
 import { parseProcessConfig, parseRuntimeConfig, throwProblems } from "../oci/parse-runtime-config.ts";
@@ -112,7 +112,7 @@ export async function execInContainer(context: Context, id: string, flags: Flags
       ...(listens && config.linux?.seccomp?.listenerPath ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } } : {}),
       ownStreams: ownStreams(), idleStreams: idleStreams(),
       ...(consoleSocket === undefined ? {} : { consoleSocket: resolve(consoleSocket) }),
-      ...(process.terminal && !detach && consoleSocket === undefined ? { monitor: terminalMonitor(), plainNewlines: !isatty(1) } : {}),
+      ...(process.terminal && !detach && consoleSocket === undefined ? { monitor: terminalMonitor(), plainNewlines: !isTerminal(1) } : {}),
     };
     const compiled = async (): Promise<Plan> => (await import("../runtime/oci-exec.ts")).compileOciExec(launch);
     const plan = await keptPlan(context.plans, describeOciExec(launch), compiled);

@@ -1,6 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { SampanError } from "../base/errors.ts";
 
 /** What the compiled executable carries; bin/ sets it. */
@@ -47,8 +46,7 @@ export function findKeel(root: string): string {
     renameSync(`${path}.${process.pid}`, path);
     return path;
   }
-  const here = dirname(fileURLToPath(import.meta.url));
-  for (const candidate of [process.env["SAMPAN_KEEL"], join(here, "../keel"), join(here, "../../dist/keel")])
+  for (const candidate of [process.env["SAMPAN_KEEL"], join(import.meta.dirname, "../keel"), join(import.meta.dirname, "../../dist/keel")])
     if (candidate !== undefined && existsSync(candidate)) return candidate;
   throw new SampanError("unavailable", "Cannot find keel, the executor", { hint: "Build it with: npm run build" });
 }

@@ -1,6 +1,6 @@
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { errnoOf } from "../base/errors.ts";
-import { quickHash } from "../base/quick-hash.ts";
+import { quickHash } from "../base/hashes.ts";
 import { hostArch } from "../linux/arch.ts";
 import type { Seccomp } from "../oci/index.ts";
 import type { Context } from "./context.ts";

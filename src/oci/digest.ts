@@ -1,4 +1,5 @@
 import type { Hash } from "node:crypto";
+import { hexHash } from "../base/hashes.ts";
 import { SampanError, type Brand } from "../base/index.ts";
 
 /** `algorithm:hex`, of an algorithm that we can verify. The only makers are `parseDigest` and `digestOf`. */
@@ -59,5 +60,5 @@ export function finishDigest(hash: Hash, algorithm: DigestAlgorithm = "sha256"):
 
 /** The digest of bytes, always of the raw bytes: never of something that was parsed and written again. */
 export function digestOf(bytes: Uint8Array | string, algorithm: DigestAlgorithm = "sha256"): Digest {
-  return finishDigest(createDigestHash(algorithm).update(bytes), algorithm);
+  return parseDigest(`${algorithm}:${hexHash(algorithm, bytes)}`);
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { errnoOf } from "../base/errors.ts";
-import { quickHash } from "../base/quick-hash.ts";
+import { quickHash } from "../base/hashes.ts";
 import type { EncodedPlan, Plan } from "../plan/index.ts";
 import { encodedPlan } from "../plan/index.ts";
 import type { Template, Variable } from "../plan/template.ts";

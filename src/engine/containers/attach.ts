@@ -1,5 +1,5 @@
-import { isatty } from "node:tty";
 import { SampanError } from "../../base/errors.ts";
+import { isTerminal } from "../../base/terminal.ts";
 import { planFailure, startPlan } from "../../plan/index.ts";
 import { compileAttach } from "../../runtime/attach.ts";
 import type { ContainerRecord } from "../../storage/state/index.ts";
@@ -29,7 +29,7 @@ export async function attachToContainer(context: EngineContext, name: string, op
   checkDetachKeys(options.detachKeys, request.detachKeys, record.name);
   const { streams } = options;
   const stdin = request.interactive ? streams.stdin : undefined;
-  if (request.tty && stdin !== undefined && (typeof stdin !== "number" || !isatty(stdin)))
+  if (request.tty && stdin !== undefined && (typeof stdin !== "number" || !isTerminal(stdin)))
     throw new SampanError("invalid", "cannot attach stdin to a TTY-enabled container because stdin is not a terminal: the input device is not a TTY", { exitCode: 1 });
   const paths = containerPaths(context.paths, record.id);
   const plan = compileAttach({

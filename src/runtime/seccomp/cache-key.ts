@@ -1,3 +1,4 @@
+import { hexHash } from "../../base/hashes.ts";
 import type { Arch } from "../../linux/arch.ts";
 import { capabilityMask } from "../../linux/capabilities.ts";
 import type { DefaultProfileOptions } from "./default-profile.ts";
@@ -30,5 +31,5 @@ export function seccompCacheKey({ profileJson, arch, capabilities, kernelVersion
   }
   // A profile may ask for any kernel version in its minKernel.
   const [kernel = "unknown"] = /^\d+\.\d+/.exec(kernelVersion ?? "") ?? [];
-  return `${start}-${kernel}-${process.getBuiltinModule("node:crypto").createHash("sha256").update(profileJson).digest("hex")}`;
+  return `${start}-${kernel}-${hexHash("sha256", profileJson)}`;
 }

@@ -7,7 +7,7 @@ import type { HostFacts } from "../runtime/index.ts";
 import type { PlanStore } from "../runtime/kept-plans.ts";
 import type { StateStore } from "../storage/state/index.ts";
 import { openState } from "../storage/state/index.ts";
-import { readCgroupHost } from "../runtime/cgroups/index.ts";
+import { readCgroupHost } from "../runtime/cgroups/files.ts"; // no compiler: lists need none
 import { findKeel } from "./executor.ts";
 import type { Paths } from "./paths.ts";
 import { pathsOf } from "./paths.ts";

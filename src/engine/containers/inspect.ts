@@ -3,7 +3,7 @@ import type { ContainerRecord } from "../../storage/state/index.ts";
 import type { Cancellable, ContainerConfigDetails, ContainerDetails, ContainerState } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 import { containerPaths } from "../paths.ts";
-import { commandOf } from "../spec/runtime-config.ts";
+import { commandOf } from "../spec/command.ts";
 import { securityOptions } from "../spec/security.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import { storedConfigOf } from "./begin.ts";

@@ -5,7 +5,7 @@ import type { CgroupPlan } from "../../runtime/cgroups/index.ts";
 import type { EngineContext } from "../context.ts";
 import { containerPaths } from "../paths.ts";
 import { processAt } from "../processes.ts";
-import { commandOf } from "../spec/runtime-config.ts";
+import { commandOf } from "../spec/command.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 
 export function nowNs(): bigint {

@@ -4,7 +4,6 @@ import type { ContainerRecord } from "../../storage/state/index.ts";
 import type { EngineContext } from "../context.ts";
 import { isBeingExecuted, sleep } from "./end.ts";
 import { appendEvent } from "./events.ts";
-import { claimEnd, finishContainer } from "./finish.ts";
 import type { EndedRun } from "./finish.ts";
 import { livenessOf, ownerOf, processOf } from "./liveness.ts";
 import type { Liveness } from "./liveness.ts";
@@ -116,6 +115,8 @@ async function drained(context: EngineContext, record: ContainerRecord): Promise
 }
 
 async function end(context: EngineContext, record: ContainerRecord, ended: EndedRun): Promise<"again"> {
+  // Loaded where something is wrong: seldom, and never by a list of what is right.
+  const { claimEnd, finishContainer } = await import("./finish.ts");
   const claimed = claimEnd(context, record, record.revision);
   if (claimed !== undefined) await finishContainer(context, claimed, ended);
   return "again";

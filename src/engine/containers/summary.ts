@@ -1,7 +1,7 @@
 import type { ContainerRecord, ContainerStatus as StoredStatus, PortLease } from "../../storage/state/index.ts";
 import type { ContainerStatus, ContainerSummary, MountPoint, PublishedPort } from "../api.ts";
 import type { NetworkAttachment } from "../request.ts";
-import { commandOf } from "../spec/runtime-config.ts";
+import { commandOf } from "../spec/command.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 
 /** What people are told of a state: the two that are only ours look like what comes before or after them. */

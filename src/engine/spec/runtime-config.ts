@@ -1,6 +1,6 @@
-import { SampanError } from "../../base/errors.ts";
 import type { Device, DeviceCgroupRule, Mount, Namespace, RuntimeConfig } from "../../oci/index.ts";
 import type { ContainerPaths } from "../paths.ts";
+import { commandOf } from "./command.ts";
 import { DEFAULT_SHM_BYTES, defaultMounts, maskedPaths, readonlyPaths } from "./defaults.ts";
 import { allHostDevices, requestedDevices } from "./host-devices.ts";
 import { ociResources } from "./resources.ts";
@@ -74,17 +74,6 @@ export function runtimeConfig(context: ConfigContext): RuntimeConfig {
     },
   };
   return config;
-}
-
-/** Entrypoint and arguments: a request's entrypoint takes the image's command away (Docker's rule). */
-export function commandOf(stored: StoredConfig): string[] {
-  const { request, image } = stored;
-  const given = request.entrypoint;
-  const entrypoint = given === undefined ? image.config.entrypoint : given.filter((word, i) => !(i === 0 && word === ""));
-  const cmd = request.command.length > 0 ? request.command : given === undefined ? image.config.cmd : [];
-  const command = [...entrypoint, ...cmd];
-  if (command.length === 0) throw new SampanError("invalid", "no command specified", { exitCode: 125, hint: `Name one after the image: sampan run ${image.reference} COMMAND` });
-  return command;
 }
 
 function workdirOf({ request, image }: StoredConfig): string {

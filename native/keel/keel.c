@@ -234,8 +234,7 @@ static int supervise(long child) {
   u64 all = ~0ull;
   u32 info[32];
   for (;;) {
-    int status = 0;
-    long gone;
+    int status = 0; long gone;
     while ((gone = SYS(__NR_wait4, -1, &status, WNOHANG_, 0)) > 0)
       if (gone == child) return status;
     if (gone < 0 && gone != -EINTR) stop(NONE, (int)-gone);
@@ -245,16 +244,18 @@ static int supervise(long child) {
 }
 
 /*
- * PID 1 of a container that asked for one (--init): passes signals to the program, collects every orphan, and ends as
- * the program does. It is this sealed memory, so no file of ours has to be in the container. Returns in the program.
+ * PID 1 of a container that asked for one (--init): passes signals to the program, collects every orphan, and ends as it
+ * does. Returns in the program, once nothing but the streams is open in PID 1: it may look into that from the start.
  */
 static long init(void) {
-  u64 all = ~0ull, none = 0;
+  u64 all = ~0ull, none = 0, spins = 0, *alone = &plan.report->reserved[0];
   SYS(__NR_rt_sigprocmask, 2, &all, 0, 8); /* before the child can end: supervise waits for signals */
   long pid = fork_();
-  if (pid == 0) { SYS(__NR_setsid, 0); SYS(__NR_rt_sigprocmask, 2, &none, 0, 8); }
+  while (pid == 0 && !__atomic_load_n(alone, __ATOMIC_SEQ_CST)) if (++spins > 1u << 26) return -ETIMEDOUT; else SYS(__NR_sched_yield, 0);
+  i32 self = (i32)SYS(__NR_getpid, 0); /* of a terminal the program has the foreground: Ctrl-C and job control are its own */
+  if (pid == 0) SYS(__NR_setpgid, 0, 0), SYS(__NR_ioctl, 0, 0x5410 /* TIOCSPGRP */, &self), SYS(__NR_rt_sigprocmask, 2, &none, 0, 8);
   if (pid <= 0) return pid;
-  SYS(__NR_close_range, 0, ~0u, 0);
+  SYS(__NR_close, 3), __atomic_store_n(alone, 1, __ATOMIC_SEQ_CST);
   quit(shell_status(supervise(pid), 0));
 }
 

@@ -162,6 +162,8 @@ describe("each wish of a config is in its plan", () => {
     ["a read-only bind", () => undefined, /^mount_setattr\(srv\/data#\d+, "", AT_EMPTY_PATH, \{attr_set=MOUNT_ATTR_RDONLY\}/],
     ["a tmpfs with options", (c) => { c.mounts?.push({ destination: "/t", type: "tmpfs", source: "tmpfs", options: ["size=1m", "mode=1777", "nosuid", "noexec"] }); }, /^fsconfig\(tmpfs#\d+, FSCONFIG_SET_STRING, "size", "1m", 0\)/],
     ["joined namespaces", (c) => { linux(c).namespaces = [{ type: "mount" }, { type: "network", path: "/proc/7/ns/net" }]; }, /^setns\(ns\/net#\d+, CLONE_NEWNET\)/],
+    ["the host's pid namespace", (c) => { linux(c).namespaces = [{ type: "mount" }]; }, /^prctl\(PR_SET_DUMPABLE, 0/],
+    ["another container's pid namespace", (c) => { linux(c).namespaces = [{ type: "mount" }, { type: "pid", path: "/proc/7/ns/pid" }]; }, /^prctl\(PR_SET_DUMPABLE, 0/],
     ["a user namespace's mappings", (c) => { Object.assign(linux(c), { uidMappings: [{ containerID: 0, hostID: 100_000, size: 65_536 }], gidMappings: [{ containerID: 0, hostID: 100_000, size: 65_536 }] }); linux(c).namespaces?.push({ type: "user" }); }, /^write\(uid_map#\d+, "0 100000 65536\\n", 15\)/],
     ["the terminal's size", (c) => { Object.assign(process(c), { terminal: true, consoleSize: { height: 50, width: 132 } }); }, /^ioctl\(.*TIOCSWINSZ, \{rows=50, columns=132\}\)/],
   ])("%s", (_, edit, pattern) => {

@@ -1,6 +1,7 @@
 import { SampanError } from "../base/errors.ts";
 import { Plan } from "../plan/index.ts";
 import type { Call } from "../plan/index.ts";
+import type { Namespace } from "../oci/index.ts";
 import * as C from "../linux/constants.ts";
 import { recordBirth, writeFile } from "./birth.ts";
 import { addCgroup, joinCgroup } from "./cgroup-steps.ts";
@@ -12,7 +13,7 @@ import type { Launch } from "./launch.ts";
 import { handOver } from "./monitor-steps.ts";
 import { becomeRoot, cloneChild, joinByPath, mapUsers, setHostname } from "./namespaces.ts";
 import { sendNetlink } from "./netlink-steps.ts";
-import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
+import { cleanProcess, closeForInit, dieWithParent, enterDirectory, execute, hideFromOthers } from "./program.ts";
 import { enterRoot } from "./rootfs.ts";
 import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor, sendByte, useStreams } from "./stdio.ts";
 
@@ -38,7 +39,8 @@ export function compile(launch: Launch): Plan {
   const where = `in container "${launch.name}"`;
   const context: Context = { launch, config, host: launch.host, plan, outer: plan.outer, inner: plan.inner, where };
   const namespaces = new Map((config.linux?.namespaces ?? []).map((namespace) => [namespace.type, namespace.path]));
-  const newUser = namespaces.has("user") && namespaces.get("user") === undefined;
+  const hasOwn = (type: Namespace["type"]): boolean => namespaces.has(type) && namespaces.get(type) === undefined;
+  const newUser = hasOwn("user");
   const { outer, inner } = plan;
 
   const cgroup = launch.cgroup ? addCgroup(outer, launch.cgroup, where) : { tasks: [], directory: undefined };
@@ -50,7 +52,7 @@ export function compile(launch: Launch): Plan {
   if (meeting.prepared) awaitByte(inner, meeting.prepared.read, `start ${where}`, "until mappings and network exist");
   if (newUser) becomeRoot(context);
   joinCgroup(inner, cgroup, where);
-  if (namespaces.has("cgroup") && namespaces.get("cgroup") === undefined)
+  if (hasOwn("cgroup"))
     inner.call("unshare", [C.CLONE_NEWCGROUP], { what: `make the cgroup namespace ${where}`, why: "after joining, so that the container's own group is its root" });
   inner.call("setsid", [], { what: `start a session ${where}`, why: "no controlling terminal of the host's" });
   inner.call("umask", [0], { what: `set the umask ${where}`, why: "modes are as asked while the filesystem is built" });
@@ -83,8 +85,10 @@ export function compile(launch: Launch): Plan {
   addIdentity(inner, process, {
     where, seccomp: launch.seccomp, lastCapability: launch.host.lastCapability,
     beforeFilter: () => {
+      if (launch.init) closeForInit(inner, meeting.ready?.write, where);
       cleanProcess(inner, process.user?.umask ?? 0o022, 3, where);
       if (monitor) dieWithParent(inner, where);
+      if (!hasOwn("pid")) hideFromOthers(inner, where);
     },
   });
   inner.stage("program");

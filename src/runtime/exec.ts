@@ -8,14 +8,13 @@ import type { Fd } from "./context.ts";
 import { addIdentity, addRlimits } from "./identity.ts";
 import type { HostFacts, MonitorPlan } from "./launch.ts";
 import { handOver } from "./monitor-steps.ts";
-import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
+import { cleanProcess, dieWithParent, enterDirectory, execute, hideFromOthers } from "./program.ts";
 import { openInRoot } from "./resolve.ts";
 import { openPrivateNull, replaceIdleStreams } from "./null-device.ts";
 import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor, useStreams } from "./stdio.ts";
 
 /** DEVPTS_SUPER_MAGIC of statfs(2). */
 const DEVPTS_MAGIC = 0x1cd1;
-const PR_SET_DUMPABLE = 4;
 
 /** One more process in a container that runs. */
 export interface ExecLaunch {
@@ -150,7 +149,7 @@ export function openTarget(plan: Plan, { target, userNamespace }: Pick<ExecLaunc
   const namespaces = JOINED.map(([name]) => open(name));
   const user = userNamespace ? open("user") : undefined;
   const pid = open("pid");
-  outer.call("prctl", [PR_SET_DUMPABLE, 0, 0, 0, 0], { what: `hide from the processes ${where}`, why: "no process inside may trace this one or open its descriptors before it has become the program (CVE-2016-9962)" });
+  hideFromOthers(outer, where);
   outer.call("setns", [pid, C.CLONE_NEWPID], { what: `join the pid namespace ${where}`, why: "children from here on are born in it" });
   return { namespaces, user, extra: [pid, directory] };
 }

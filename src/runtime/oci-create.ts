@@ -19,7 +19,7 @@ import { moveDevices } from "./network-devices.ts";
 import type { OciLaunch } from "./oci-launch.ts";
 import { replaceIdleStreams } from "./null-device.ts";
 import { checkProgram, executeTelling, joinKeyring, setLabel } from "./oci-program.ts";
-import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
+import { cleanProcess, dieWithParent, enterDirectory, execute, hideFromOthers } from "./program.ts";
 import { enterRoot } from "./rootfs.ts";
 import { addScheduling, resetAffinity } from "./scheduling.ts";
 import type { ListenerPipes } from "./seccomp-listener.ts";
@@ -152,6 +152,7 @@ export function compileCreate(launch: OciLaunch): Plan {
     beforeFilter: () => {
       cleanProcess(inner, program.user?.umask ?? 0o022, launch.keepBelow, where);
       if (launch.monitor) dieWithParent(inner, where);
+      if (!namespaces.has("pid") || namespaces.get("pid") !== undefined) hideFromOthers(inner, where);
     },
     beforeSeccomp: () => {
       if (config.process) checkProgram(inner, program, where);

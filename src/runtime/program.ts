@@ -64,6 +64,26 @@ export function cleanProcess(line: Line, umask: number, keepBelow: number, where
   line.call("rt_sigprocmask", [C.SIG_SETMASK, new Block(8, "sigset_t"), null, 8], { what: `unblock signals ${where}`, why: "keel runs with all of them blocked" });
 }
 
+/** Besides the streams the one descriptor that keel's init knows of (native/keel/README.md, INIT). */
+const OF_THE_PROGRAM = 3;
+
+/**
+ * Before init, which has what the program has and executes nothing: a mark would close none of it, whoever looks into PID 1 would find
+ * the host's directories there, and a filter may forbid to close them later. `kept` is the pipe that closes at execve.
+ */
+export function closeForInit(line: Line, kept: Fd | undefined, where: string): void {
+  const what = `close descriptors ${where}`;
+  if (kept !== undefined) line.call("dup3", [kept, OF_THE_PROGRAM, C.O_CLOEXEC], { what, why: "init closes this one by its number", tolerate: ["EINVAL"] });
+  line.call("close_range", [kept === undefined ? OF_THE_PROGRAM : OF_THE_PROGRAM + 1, 0xffffffff, 0], { what, why: "init stays, and none of the host's may be open in it (CVE-2024-21626)" });
+}
+
+const PR_SET_DUMPABLE = 4;
+
+/** Where processes of others are in the same pid namespace. Calls execve, which ends this. */
+export function hideFromOthers(line: Line, where: string): void {
+  line.call("prctl", [PR_SET_DUMPABLE, 0, 0, 0, 0], { what: `hide from the processes ${where}`, why: "no process inside may trace this one or open its descriptors before it has become the program (CVE-2016-9962)" });
+}
+
 /** The process dies with its parent: a container without its monitor would have nobody to report its end. */
 export function dieWithParent(line: Line, where: string): void {
   line.call("prctl", [C.PR_SET_PDEATHSIG, C.SIGKILL, 0, 0, 0], { what: `tie the program to its monitor ${where}`, why: "if the monitor is killed, so is the container" });

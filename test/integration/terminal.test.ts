@@ -56,6 +56,22 @@ describe("what the program sees", () => {
     expect((await pty.exited).exitCode).toBe(5);
   });
 
+  test("beside --init it has the terminal as well: job control, and ^C is the foreground program's", async () => {
+    await using pty = await shell("--rm", "-it", "--init");
+    pty.send("(: </dev/tty) && echo has-a-tty; set -o\r");
+    await pty.expect("has-a-tty");
+    await pty.expect(/monitor +on/);
+    pty.send("sleep 60\r");
+    await Bun.sleep(200);
+    pty.send("\u0003");
+    await pty.expect("# ");
+    pty.send("echo code=$?\r");
+    await pty.expect("code=130");
+    expect(pty.output).not.toContain("job control turned off");
+    pty.send("exit 4\r");
+    expect((await pty.exited).exitCode).toBe(4);
+  });
+
   test("keys reach it raw: ^C is the foreground program's, ^D ends the shell", async () => {
     await using pty = await shell("--rm", "-it");
     pty.send("sleep 60\r");

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { RuntimeConfig } from "../oci/index.ts";
+import type { Namespace, RuntimeConfig } from "../oci/index.ts";
 import type { Call } from "../plan/index.ts";
 import { compileCreate } from "./oci-create.ts";
 import type { OciLaunch } from "./oci-launch.ts";
@@ -28,6 +28,11 @@ describe("compileCreate", () => {
     expect(names(outer.calls).at(-1)).toBe("exit");
     expect(find(inner.calls, /wait for the start/)).toBeGreaterThan(find(inner.calls, /change to the root/));
     expect(names(inner.calls).indexOf("execve")).toBeGreaterThan(find(inner.calls, /wait for the start/));
+  });
+
+  test("hides from other processes of its pid namespace while it waits", () => {
+    const hides = (namespaces: Namespace[]): boolean => find(compileCreate(launch({ linux: { namespaces } })).inner.calls, /hide from the processes/) >= 0;
+    expect([hides([{ type: "mount" }]), hides([{ type: "mount" }, { type: "pid", path: "/proc/7/ns/pid" }]), hides([{ type: "mount" }, { type: "pid" }])]).toEqual([true, true, false]);
   });
 
   test("that the program is there is known before the gate", () => {

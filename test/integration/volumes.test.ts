@@ -78,6 +78,13 @@ describe("volumes", () => {
     expect(inside).toMatch(/ \/t rw.* - tmpfs /);
   });
 
+  test("one at /etc leaves the container its hosts, resolv.conf and hostname, whatever is mounted there", async () => {
+    for (const options of [["-v", "all:/etc"], ["-v", "all:/etc:nocopy"], ["--tmpfs", "/etc"]]) {
+      const { stdout, stderr } = await sh([...options, "--hostname", "ship"], "cat /etc/hostname; grep -c localhost /etc/hosts; test -e /etc/resolv.conf && echo there");
+      expect([stdout, stderr]).toEqual(["ship\n1\nthere\n", ""]);
+    }
+  });
+
   test("read-only ones cannot be written, by -v and --mount", async () => {
     await sh(["-v", "ro:/v"], "echo 1 > /v/f");
     for (const options of [["-v", "ro:/v:ro"], ["--mount", "type=volume,source=ro,target=/v,readonly"]]) {

@@ -102,16 +102,16 @@ export function environmentOf({ request, image, hostname }: StoredConfig, home: 
 }
 
 function addMounts(mounts: Mount[], { stored, paths }: ConfigContext): void {
-
-  const targets = new Map(stored.mounts.map((mount) => [mount.target, mount]));
+  const entries = new Map<string, Mount>();
   for (const [destination, source] of [["/etc/resolv.conf", paths.resolvConf], ["/etc/hostname", paths.hostname], ["/etc/hosts", paths.hosts]] as const)
-    if (!targets.has(destination)) mounts.push({ destination, type: "bind", source, options: ["rbind", "rprivate"] });
-  // What lies above is mounted first, and a mount of the person's takes the place of a default at the same path.
-  for (const mount of [...targets.values()].sort((a, b) => depth(a.target) - depth(b.target))) {
-    const at = mounts.findIndex(({ destination }) => destination === mount.target);
-    const entry: Mount = mount.type === "tmpfs" || mount.filesystem === "tmpfs"
-      ? { destination: mount.target, type: "tmpfs", source: "tmpfs", options: [...mount.options] }
-      : { destination: mount.target, type: "bind", source: mount.source, options: [mount.recursive ? "rbind" : "bind", mount.propagation, ...(mount.readonly ? [mount.recursive ? "rro" : "ro"] : [])] };
+    entries.set(destination, { destination, type: "bind", source, options: ["rbind", "rprivate"] });
+  for (const { target: destination, type, filesystem, source, options, recursive, propagation, readonly } of stored.mounts)
+    entries.set(destination, type === "tmpfs" || filesystem === "tmpfs"
+      ? { destination, type: "tmpfs", source: "tmpfs", options: [...options] }
+      : { destination, type: "bind", source, options: [recursive ? "rbind" : "bind", propagation, ...(readonly ? [recursive ? "rro" : "ro"] : [])] });
+  // What lies above is mounted first (a volume at /etc beneath our /etc/hosts), and a mount of the person's takes the place of a default at the same path.
+  for (const entry of [...entries.values()].sort((a, b) => depth(a.destination) - depth(b.destination))) {
+    const at = mounts.findIndex(({ destination }) => destination === entry.destination);
     if (at >= 0) mounts[at] = entry;
     else mounts.push(entry);
   }

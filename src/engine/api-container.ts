@@ -14,10 +14,10 @@ export interface PublishedPort {
 export interface MountPoint {
   readonly Type: "bind" | "volume" | "tmpfs";
   /** The volume's name; undefined for others. */
-  readonly Name?: string;
+  readonly Name: string | undefined;
   readonly Source: string;
   readonly Destination: string;
-  readonly Driver?: string;
+  readonly Driver: string | undefined;
   readonly Mode: string;
   readonly RW: boolean;
   readonly Propagation: string;

@@ -39,7 +39,7 @@ const ZEROS: Readonly<Record<string, GoZero["kind"]>> = {
     SecurityOpt Shell Test Ulimits VolumesFrom`),
   ...fields("map", "DriverOpts ExposedPorts Labels Options Status Sysctls Tmpfs Volumes"),
   ...fields("pointer", "Health Healthcheck Init IPAMConfig MemorySwappiness OomKillDisable PidsLimit SizeRootFs SizeRw StopTimeout UsageData"),
-  ...fields("string", "StopSignal Variant"),
+  ...fields("string", "Driver Name StopSignal Variant"),
 };
 
 function fields(kind: GoZero["kind"], names: string): Record<string, GoZero["kind"]> {

@@ -93,6 +93,7 @@ describe("json", () => {
 
 describe("inspect", () => {
   const value = { Id: "abc", State: { Running: true, Health: undefined }, Binds: null, Labels: { "com.example.x": "y" }, StopSignal: undefined };
+  const more = { ...value, Mounts: [{ Name: undefined, Driver: undefined }, { Name: "v", Driver: "local" }], None: {}, Options: null };
   const show = (format: string | undefined, ...values: unknown[]): string => {
     const inspector = createInspector(format);
     for (const one of values) inspector.add(one);
@@ -106,9 +107,9 @@ describe("inspect", () => {
     expect(show("{{.Id}}")).toBe("\n");
   });
   test.each([
-    ["{{.State.Health}}", "<nil>"], ["{{.Binds}}", "[]"], ["{{len .Binds}}", "0"], ["[{{.StopSignal}}]", "[]"], ['{{eq .StopSignal ""}}', "true"], ["{{json .Binds}}", "null"],
+    ["{{.State.Health}}", "<nil>"], ["{{range .Mounts}}[{{.Name}}{{.Driver}}]{{end}}", "[][vlocal]"], ['[{{index .None "x"}}{{index .Options "x"}}]', "[]"], ["{{.Binds}}", "[]"], ["{{len .Binds}}", "0"], ["[{{.StopSignal}}]", "[]"], ['{{eq .StopSignal ""}}', "true"], ["{{json .Binds}}", "null"],
     ["{{range .Binds}}{{.}}{{else}}none{{end}}", "none"], ["{{json .State}}", '{"Running":true}'], ['{{.Id}}{{"\\n"}}', "abc\n"], ["{{.Id}}\\t", "abc\\t"],
-  ])("%s is as Docker prints it", (format, text) => expect(show(format, value)).toBe(`${text}\n`));
+  ])("%s is as Docker prints it", (format, text) => expect(show(format, more)).toBe(`${text}\n`));
   test("a value that does not fit stops nobody else", () => {
     const inspector = createInspector("{{.Id}} {{.State.Health.Status}}");
     inspector.add({ Id: "a", State: { Health: { Status: "healthy" } } });

@@ -22,10 +22,10 @@ export function mountPointsOf(stored: StoredConfig): MountPoint[] {
   const shorthands = new Set(stored.request.mounts.filter(({ type, shorthand }) => type === "tmpfs" && shorthand !== undefined).map(({ target }) => target));
   return stored.mounts.filter(({ type, target }) => type !== "tmpfs" || !shorthands.has(target)).map((mount) => ({
     Type: mount.type,
-    ...(mount.volume === undefined ? {} : { Name: mount.volume }),
+    Name: mount.volume,
     Source: mount.source,
     Destination: mount.target,
-    ...(mount.type === "volume" ? { Driver: "local" } : {}),
+    Driver: mount.type === "volume" ? "local" : undefined,
     Mode: written.get(mount.target) ?? "",
     RW: !mount.readonly,
     Propagation: mount.type === "bind" ? mount.propagation : "",

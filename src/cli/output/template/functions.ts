@@ -48,10 +48,10 @@ function index(collection: unknown, ...keys: readonly unknown[]): unknown {
       value = typeof value === "string" ? Buffer.from(value)[at] : (value[at] as unknown); // an element of unknown JSON
     } else if (isRecord(value)) {
       const name = text(key, "index");
-      // A missing key gives Go's zero value; for Docker's maps that is an empty string or nil.
-      value = Object.hasOwn(value, name) ? value[name] : Object.values(value).some((item) => typeof item === "string") ? "" : undefined;
+      // A missing key gives Go's zero value; for Docker's maps that is an empty string or nil, for most of those that are empty the former.
+      value = Object.hasOwn(value, name) ? value[name] : Object.values(value).every((item) => typeof item === "string") ? "" : undefined;
     } else if (value instanceof GoZero && value.kind === "map") {
-      return undefined;
+      value = "";
     } else if (value instanceof GoZero && value.kind === "slice") {
       return fail(`error calling index: index out of range: ${whole(key, "index")}`);
     } else if (isNil(value)) {
@@ -92,6 +92,11 @@ function sprint(values: readonly unknown[]): string {
 
 const htmlEscapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;" };
 
+/** As Go's JSEscapeString: what could end a string, or a script around it, and what cannot be printed. */
+function escapeJs(source: string): string {
+  return source.replaceAll(/[\\'"]/g, "\\$&").replaceAll(/[<>&=\u0000-\u001f]|[^\u0000-\u007f\p{L}\p{M}\p{N}\p{P}\p{S}]/gu, (character) => `\\u${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}`);
+}
+
 /** How many arguments a function takes; those that take any number are not here. */
 export const arities: Readonly<Record<string, number>> = {
   json: 1, split: 2, join: 2, title: 1, lower: 1, upper: 1, pad: 3, truncate: 2, len: 1, not: 1, ne: 2, lt: 2, le: 2, gt: 2, ge: 2,
@@ -125,7 +130,8 @@ export function templateFunctions(): Readonly<Record<string, TemplateFunction>> 
     println: (...values) => `${values.map((value) => formatValue(value, true)).join(" ")}\n`,
     printf: (format, ...values) => formatPrintf(text(format, "printf"), values),
     html: (...values) => sprint(values).replaceAll(/[&<>"']/g, (character) => htmlEscapes[character] ?? character),
-    urlquery: (...values) => encodeURIComponent(sprint(values)).replaceAll("%20", "+"),
+    js: (...values) => escapeJs(sprint(values)),
+    urlquery: (...values) => encodeURIComponent(sprint(values)).replaceAll(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`).replaceAll("%20", "+"),
   };
 }
 

@@ -34,6 +34,8 @@ describe("what people write", () => {
     ["{{.Size}} {{printf \"%.1f\" .Size}}", "1234.5 1234.5"],
     ['a {{- " b " -}} c', "a b c"],
     ["x{{/* no */}}y{{- /* trims */ -}}  z", "xyz"],
+    ["{{js `a\"b'<x>&=é\u2028\t\\`}} {{js 1 2}}", `a\\"b\\'\\u003Cx\\u003E\\u0026\\u003Dé\\u2028\\u0009\\\\ 1 2`],
+    ['{{html "<a>"}} {{urlquery "a b&(c)*"}}', "&lt;a&gt; a+b%26%28c%29%2A"],
     ['{{"tab\\t\\x41\\u00e9"}}{{`raw\\n`}}', "tab\tAéraw\\n"],
   ])("%s", (template, text) => expect(render(template)).toBe(text));
 });

@@ -1,8 +1,9 @@
 import type { RestartPolicy } from "../../engine/request.ts";
 import { refuse } from "../flags/flag.ts";
 
-/** `--restart no|always|unless-stopped|on-unhealthy|on-failure[:N]`. */
-export function parseRestartPolicy(text: string): RestartPolicy {
+/** `--restart no|always|unless-stopped|on-unhealthy|on-failure[:N]`; nothing for "", which leaves it as it is (Docker's rule). */
+export function parseRestartPolicy(text: string): RestartPolicy | undefined {
+  if (text === "") return undefined;
   const colon = text.indexOf(":");
   const name = colon === -1 ? text : text.slice(0, colon);
   const count = colon === -1 ? "" : text.slice(colon + 1);
@@ -10,8 +11,6 @@ export function parseRestartPolicy(text: string): RestartPolicy {
   if (count !== "" && !/^[+-]?[0-9]{1,9}$/.test(count)) return refuse("invalid restart policy format: maximum retry count must be an integer");
   const maximumRetryCount = Number(count);
   switch (name) {
-    case "":
-      return { name: "no", maximumRetryCount: 0 };
     case "on-failure":
       if (maximumRetryCount < 0) return refuse("invalid restart policy: maximum retry count cannot be negative");
       return { name, maximumRetryCount };

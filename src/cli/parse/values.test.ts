@@ -109,6 +109,7 @@ describe("limits, devices, policies", () => {
   test("restart policies", () => {
     expect(parseRestartPolicy("on-failure:3")).toEqual({ name: "on-failure", maximumRetryCount: 3 });
     expect(parseRestartPolicy("on-unhealthy")).toEqual({ name: "on-unhealthy", maximumRetryCount: 0 });
+    expect(parseRestartPolicy("")).toBeUndefined();
     for (const text of ["foo", ":3", "on-failure:x", "always:3", "on-failure:-1"]) expect(() => parseRestartPolicy(text)).toThrow("invalid restart policy");
   });
   test("signals by name and number", () => {

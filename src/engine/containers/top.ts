@@ -11,6 +11,7 @@ import { processOf } from "./liveness.ts";
 export async function topContainer(context: EngineContext, name: string, psArguments: readonly string[], _options: Cancellable): Promise<ProcessTable> {
   const record = context.store.containers.find(name);
   const first = processOf(context, record);
+  if (!first && record.status === "restarting") throw new SampanError("wrong-state", `Container ${record.id} is restarting, wait until the container is running`);
   if (!first) throw new SampanError("wrong-state", `container ${record.id} is not running`);
   const paths = cgroupPathsOf(context, record.id);
   appendEvent(context, record, "top");

@@ -35,6 +35,7 @@ static void health_run(void) {
   if (fd >= 0 && SYS(__NR_pipe2, ends, O_CLOEXEC_ | O_NONBLOCK_) == 0) {
     health_used = 0, health_expired = 0;
     health_started_wall = now_ns(CLOCK_REALTIME_);
+    health_report = (int)SYS(__NR_memfd_create, "report", 1 /* CLOEXEC */);
     health_pid = start_program(self, argv, config.environ, -1, ends[1], (int)fd);
     SYS(__NR_close, ends[1]);
     health_output = ends[0];
@@ -58,7 +59,7 @@ static void health_read(void) {
   }
 }
 
-/* "START END CODE LENGTH\n", then that many bytes and a newline; code 999 took too long; '+' for the space before it: of the start period. */
+/* "START END CODE LENGTH\n", that many bytes, "\n". Code: 999 took too long, 500 + errno did not begin; "+" before it: of the start period. */
 static void health_record(int code, int starting) {
   u8 head[96];
   u32 n = put_time(head, health_started_wall);
@@ -79,7 +80,9 @@ static void health_reaped(int status) {
   health_pid = 0, health_deadline = ~0ull;
   if (health_output >= 0) health_read();
   if (health_output >= 0) { SYS(__NR_close, health_output); health_output = -1; }
-  int code = health_expired ? 999 : shell_status(status, 0);
+  struct report r = {0};
+  SYS(__NR_pread64, health_report, &r, sizeof r, 0), SYS(__NR_close, health_report);
+  int code = health_expired ? 999 : r.state == STATE_FAILED ? 500 + (int)r.failed_errno : shell_status(status, 0);
   const struct health *h = config.health;
   int starting = health_started - began_ns < h->start_period_ns && !health_passed;
   health_record(code, starting);
@@ -95,9 +98,9 @@ static void health_tick(void) {
   if (!config.health || ended) return;
   u64 now = now_ns(CLOCK_MONOTONIC_);
   if (health_pid > 0 && now >= health_deadline) {
-    health_expired = 1;
-    health_deadline = ~0ull;
-    SYS(__NR_kill, health_pid, SIGKILL_);
+    health_expired = SYS(__NR_faccessat, AT_FDCWD_, config.health->plan, 0) == 0; /* taken away while the container is paused */
+    health_deadline = health_expired ? ~0ull : now + config.health->timeout_ns;
+    if (health_expired) SYS(__NR_kill, health_pid, SIGKILL_);
   }
   if (health_pid == 0 && now >= health_next) health_run();
 }

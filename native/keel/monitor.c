@@ -319,6 +319,7 @@ static int read_output(int stream) {
 }
 
 /* Starts a program in a session of its own; a stream that is -1 is /dev/null, output -2 is ours. `plan` becomes its 3. */
+static int health_report = -1; /* a memory file, read when the probe has ended */
 static long start_program(const char *path, char **argv, char **envp, int in, int output, int plan_fd) {
   long pid = fork_();
   if (pid != 0) return pid;
@@ -327,10 +328,7 @@ static long start_program(const char *path, char **argv, char **envp, int in, in
   long null = SYS(__NR_openat, AT_FDCWD_, "/dev/null", O_RDWR_ | O_CLOEXEC_, 0);
   SYS(__NR_dup3, in < 0 ? null : in, 0, 0);
   for (int i = 1; i < 3 && output != -2; i++) SYS(__NR_dup3, output < 0 ? null : output, i, 0);
-  if (plan_fd >= 0) {
-    SYS(__NR_dup3, plan_fd, 3, 0);
-    SYS(__NR_dup3, SYS(__NR_memfd_create, "report", 1 /* CLOEXEC */), 4, 0);
-  }
+  if (plan_fd >= 0) SYS(__NR_dup3, plan_fd, 3, 0), SYS(__NR_dup3, health_report, 4, 0);
   SYS(__NR_close_range, plan_fd >= 0 ? 5 : 3, ~0u, 0);
   SYS(__NR_rt_sigprocmask, 2, &none, 0, 8);
   quit(SYS(__NR_execve, path, argv, envp) == -ENOENT ? 127 : 126);

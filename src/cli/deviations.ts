@@ -185,6 +185,12 @@ export const DEVIATIONS: readonly Deviation[] = [
     why: "`events --since` works after the fact",
   },
   {
+    about: "events of health checks",
+    docker: "`exec_create`, `exec_start` and `exec_die` of every probe, and the change of a verdict",
+    sampan: "the change of a verdict",
+    why: "a probe every second would push everything else out of what is kept",
+  },
+  {
     about: "root",
     docker: "has a rootless mode; members of the group `docker` are root in effect",
     sampan: "only root may run it; there is no rootless mode yet",

@@ -71,4 +71,6 @@ test("a health check is run inside by the monitor; what it says shows in ps, ins
   const events = await sandbox.ok(["events", "--since", "1m", "--until", "0s", "--filter", "container=sick"]);
   expect(events).toContain("health_status: healthy");
   expect(events).toContain("health_status: unhealthy");
+  // By its policy: with a back-off, and counted.
+  expect(await sandbox.ok(["inspect", "-f", "{{.RestartCount}} {{.HostConfig.RestartPolicy.Name}}", "sick"])).toBe("1 on-unhealthy");
 }, 30_000);

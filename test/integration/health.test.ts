@@ -30,6 +30,33 @@ test("a check that begins in the start period and ends after it does not count, 
   await box.ok(["rm", "-f", "slow"]);
 }, 30_000);
 
+const health = async (name: string): Promise<{ Status: string; FailingStreak: number; Log: { ExitCode: number; Output: string }[] } | null> =>
+  JSON.parse(await box.ok(["inspect", "-f", "{{json .State.Health}}", name])) as ReturnType<typeof health>; // as Docker's
+
+test("a check that cannot be executed says why, and a container that never ran has no health", async () => {
+  await box.ok(["create", "--name", "broken", "--network", "none", "--health-cmd", "true", "--health-interval", "50ms", "--health-retries", "1", "--rootfs", rootfs, "sh", "-c", "rm /bin/sh; exec sleep 1000"]);
+  expect(await health("broken")).toBeNull();
+  await box.ok(["start", "broken"]);
+  await waitFor("the verdict", async () => (await health("broken"))?.Status === "unhealthy");
+  expect((await health("broken"))?.Log.at(-1)).toMatchObject({ ExitCode: -1, Output: 'Cannot execute "/bin/sh": no such file or directory (ENOENT)' });
+  await box.ok(["rm", "-f", "broken"]);
+}, 30_000);
+
+test("a paused container is not probed: nothing times out meanwhile, not even the probe that froze with it", async () => {
+  await start("icy", "--health-cmd", "echo >/probing; sleep 0.3", "--health-interval", "50ms", "--health-timeout", "400ms", "--health-retries", "1", "exec sleep 1000");
+  await waitFor("a verdict, and the next probe", async () => (await health("icy"))?.Status === "healthy" && (await box.sampan(["exec", "icy", "rm", "/probing"])).exitCode === 0);
+  await waitFor("a probe under way", async () => (await box.sampan(["exec", "icy", "test", "-e", "/probing"])).exitCode === 0);
+  await box.ok(["pause", "icy"]);
+  const before = await health("icy");
+  expect(before?.Status).toBe("unhealthy"); // nobody looks
+  await Bun.sleep(1200); // three times what a probe has
+  expect((await health("icy"))?.Log).toEqual(before?.Log);
+  await box.ok(["unpause", "icy"]);
+  await waitFor("probes again", async () => (await health("icy"))?.Status === "healthy" && JSON.stringify((await health("icy"))?.Log) !== JSON.stringify(before?.Log));
+  expect(await events("icy")).toBe("health_status: healthy");
+  await box.ok(["rm", "-f", "icy"]);
+}, 30_000);
+
 test("what checks have said takes a bounded part of the disk", async () => {
   const id = await start("chatty", "--health-cmd", "head -c 4000 /dev/zero | tr '\\0' x", "--health-interval", "1ms", "exec sleep 1000");
   const log = join(box.root, "containers", id, "health");

@@ -7,7 +7,7 @@ import { nowNs } from "./record.ts";
 
 /**
  * What the monitor starts when the verdict may have changed: writes it down, tells it as an event, and with
- * `--restart on-unhealthy` restarts. Idempotent: without a change it does nothing.
+ * `--restart on-unhealthy` stops it, so that its policy starts it again. Idempotent: without a change it does nothing.
  */
 export async function noteHealth(context: EngineContext, id: string): Promise<void> {
   const { containers, events } = context.store;
@@ -21,7 +21,6 @@ export async function noteHealth(context: EngineContext, id: string): Promise<vo
     events.append({ timeNs: nowNs(), type: "container", action: `health_status: ${health.Status}`, actorId: record.id, attributes: { ...record.labels, image: record.imageReference, name: record.name } });
   });
   if (health.Status !== "unhealthy" || record.restartPolicy !== "on-unhealthy") return;
-  const { restartContainer } = await import("./stop.ts");
-  await restartContainer(context, record.id, {});
-  containers.update(record.id, { healthStatus: "starting", healthFailingStreak: 0 });
+  const { stopForPolicy } = await import("./stop.ts");
+  await stopForPolicy(context, record);
 }

@@ -30,6 +30,7 @@ test("output may hold anything, a record that is cut off is left out, and a time
   expect(judge(record(1, 0) + record(2, 1, "abc").slice(0, -3))).toMatchObject({ Status: "healthy", FailingStreak: 0 });
   expect(judge(record(1, 999)).Log[0]).toMatchObject({ ExitCode: -1, Output: "Health check exceeded timeout (5s)" });
   for (const [timeoutMs, shown] of [[300, "300ms"], [1500, "1.5s"], [90_000, "1m30s"], [3_600_000, "1h0m0s"]] as const) expect(judge(record(1, 999), { timeoutMs }).Log[0]?.Output).toBe(`Health check exceeded timeout (${shown})`);
+  expect(judge(record(1, 502)).Log[0]).toMatchObject({ ExitCode: -1, Output: 'Cannot execute "true": no such file or directory (ENOENT)' });
   expect(judge(Array.from({ length: 9 }, (_, i) => record(i, 0, String(i))).join("")).Log.map(({ Output }) => Output)).toEqual(["4", "5", "6", "7", "8"]);
 });
 

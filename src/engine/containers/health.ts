@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { errnoOf } from "../../base/errors.ts";
+import { errnoName, errnoText } from "../../linux/errno.ts";
 import type { ContainerRecord } from "../../storage/state/index.ts";
 import type { HealthDetails } from "../api.ts";
 import type { EngineContext } from "../context.ts";
@@ -22,7 +23,7 @@ export interface ProbeRecord {
   /** RFC 3339 with nanoseconds. */
   readonly start: string;
   readonly end: string;
-  /** 999 where it took too long and was killed. */
+  /** 999 where it took too long and was killed, 500 + errno where it could not be executed. */
   readonly code: number;
   /** Begun in the start period of a container that was not yet healthy, by a clock that nobody sets. */
   readonly starting: boolean;
@@ -30,6 +31,7 @@ export interface ProbeRecord {
 }
 
 const TIMED_OUT = 999;
+const NOT_EXECUTED = 500;
 /** How many probes `inspect` shows, and how much of the log is read to know the streak. */
 const SHOWN = 5;
 const READ_BYTES = 256 * 1024;
@@ -88,11 +90,14 @@ export function judgeHealth(check: HealthCheck, records: readonly ProbeRecord[])
   }
   return {
     Status: status, FailingStreak: streak,
-    Log: records.slice(-SHOWN).map(({ start, end, code, output }) => ({
-      Start: start, End: end, ExitCode: code === TIMED_OUT ? -1 : code,
-      Output: code === TIMED_OUT ? `Health check exceeded timeout (${goDuration(check.timeoutMs)})${output === "" ? "" : `: ${output}`}` : output,
-    })),
+    Log: records.slice(-SHOWN).map(({ start, end, code, output }) => ({ Start: start, End: end, ExitCode: code < NOT_EXECUTED ? code : -1, Output: outputOf(check, code, output) })),
   };
+}
+
+function outputOf(check: HealthCheck, code: number, output: string): string {
+  if (code === TIMED_OUT) return `Health check exceeded timeout (${goDuration(check.timeoutMs)})${output === "" ? "" : `: ${output}`}`;
+  if (code < NOT_EXECUTED) return output;
+  return `Cannot execute ${JSON.stringify(check.command[0])}: ${errnoText(code - NOT_EXECUTED)} (${errnoName(code - NOT_EXECUTED)})`;
 }
 
 /** As Go writes a duration: "300ms", "1.5s", "1m30s". */

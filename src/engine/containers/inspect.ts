@@ -77,8 +77,15 @@ function stateOf(context: EngineContext, record: ContainerRecord, stored: Stored
     Error: record.error,
     StartedAt: time(record.startedMs),
     FinishedAt: time(record.startedMs === null ? null : record.finishedMs),
-    Health: healthOf(context, record, stored),
+    Health: healthShown(context, record, stored),
   };
+}
+
+/** Nothing before the first run; what is not probed, because it is paused or has ended, is not healthy (Docker's rule). */
+function healthShown(context: EngineContext, record: ContainerRecord, stored: StoredConfig): ContainerState["Health"] {
+  if (record.startedMs === null) return undefined;
+  const health = healthOf(context, record, stored);
+  return health === undefined || record.status === "running" ? health : { ...health, Status: "unhealthy" };
 }
 
 function execIdsOf(context: EngineContext, record: ContainerRecord): string[] | null {

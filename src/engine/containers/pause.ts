@@ -2,8 +2,10 @@ import { SampanError, errnoOf } from "../../base/errors.ts";
 import type { Cancellable } from "../api.ts";
 import type { ContainerRecord } from "../../storage/state/index.ts";
 import type { EngineContext } from "../context.ts";
+import { containerPaths } from "../paths.ts";
 import { appendEvent } from "./events.ts";
 import { cgroupPathsOf } from "./groups.ts";
+import { holdHealth, resumeHealth } from "./health-hold.ts";
 import { processOf } from "./liveness.ts";
 import { findSteady, settle } from "./settle.ts";
 
@@ -24,6 +26,7 @@ export async function pauseContainer(context: EngineContext, name: string, { sig
     if (now !== undefined) await settle(context, now);
     throw new SampanError("wrong-state", `Container ${record.id} is ${now?.status === "paused" ? "already paused" : "not running"}`);
   }
+  holdHealth(containerPaths(context.paths, record.id));
   appendEvent(context, record, "pause");
 }
 
@@ -32,6 +35,7 @@ export async function unpauseContainer(context: EngineContext, name: string, { s
   const record = await findSteady(context, name);
   if (record.status !== "paused") throw new SampanError("wrong-state", `Container ${record.id} is not paused`);
   const { thaw } = await import("../../runtime/cgroups/operations.ts");
+  resumeHealth(containerPaths(context.paths, record.id));
   await thaw(cgroupPathsOf(context, record.id), signal === undefined ? {} : { signal }).catch((error: unknown) => { throw errorOf(context, record, error); });
   const { moved } = context.store.containers.transition(record.id, ["paused"], "running");
   if (moved) appendEvent(context, record, "unpause");

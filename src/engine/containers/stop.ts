@@ -28,7 +28,12 @@ export async function stopContainer(context: EngineContext, name: string, option
   await stopFound(context, await findSteady(context, name), options);
 }
 
-async function stopFound(context: EngineContext, record: ContainerRecord, options: StopOptions): Promise<ContainerRecord | undefined> {
+/** As `stop`, but the restart policy still applies: it starts the container again, whatever becomes of this process. */
+export async function stopForPolicy(context: EngineContext, record: ContainerRecord): Promise<void> {
+  await stopFound(context, record, {}, false);
+}
+
+async function stopFound(context: EngineContext, record: ContainerRecord, options: StopOptions, byHand = true): Promise<ContainerRecord | undefined> {
   const { request, image } = storedConfigOf(context, record);
   const asked = options.stopSignal ?? request.stopSignal ?? image.config.stopSignal;
   const signal = asked === undefined || asked === "" ? SIGTERM : signalNumber(asked);
@@ -36,7 +41,7 @@ async function stopFound(context: EngineContext, record: ContainerRecord, option
   if (record.status === "restarting") return cancelRestart(context, record, "stop");
   const process = processOf(context, record);
   if (process === undefined || (record.status !== "running" && record.status !== "paused")) return record;
-  markStopped(context, record);
+  if (byHand) markStopped(context, record);
   const paths = containerPaths(context.paths, record.id);
   if (await send(context, record, process, signal)) {
     const ended = await untilEnded(paths, process, { timeoutMs: timeoutS < 0 ? undefined : timeoutS * 1000, signal: options.signal });
@@ -119,6 +124,8 @@ async function send(context: EngineContext, record: ContainerRecord, process: Pr
   // Somebody may have paused it since it was looked at.
   if (record.status !== "paused" && context.store.containers.get(record.id)?.status !== "paused") return true;
   const { thaw } = await import("../../runtime/cgroups/operations.ts");
+  const { resumeHealth } = await import("./health-hold.ts");
+  resumeHealth(containerPaths(context.paths, record.id));
   await thaw(cgroupPathsOf(context, record.id)).catch((error: unknown) => {
     if (isAlive(process)) throw error; // else its groups have gone with it
   });

@@ -9,6 +9,7 @@ import { Errno as Known } from "../../src/linux/errno.ts";
 import { Block, Plan, stringArray } from "../../src/plan/index.ts";
 import type { PatchFormat } from "../../src/plan/model.ts";
 import { Part, Session } from "../../src/plan/session.ts";
+import { createTempDir } from "../support/index.ts";
 import { Bench, buildReal, buildSanitized, cloneInto, shell } from "./support.ts";
 
 const builds = [["as it ships", await buildReal()], ["with the sanitizers", await buildSanitized()]] as const;
@@ -95,6 +96,26 @@ describe.each(builds)("keel %s", (_, keel) => {
       fourth.outer.call("fchdir", [1], { tolerate: ["ENOENT", "EPERM", "EINVAL", "ENOTDIR"], expect: 0 });
       fourth.outer.exit(0);
       expect((await bench.run(fourth)).report.failure).toBeUndefined();
+    });
+
+    test("opens beneath a root while files are renamed elsewhere: the kernel's EAGAIN at a '..' is nobody's failure", async () => {
+      using temp = createTempDir("renames-");
+      const renamer = Bun.spawn([process.execPath, "-e", `
+        const { renameSync, writeFileSync } = require("node:fs");
+        const [one, other] = ["${temp.path}/one", "${temp.path}/other"];
+        writeFileSync(one, "");
+        for (let i = 0; ; i++) { renameSync(one, other); renameSync(other, one); if (i === 0) console.log("ready"); }`], { stdout: "pipe", stdin: "ignore", stderr: "inherit" });
+      try {
+        await renamer.stdout.getReader().read();
+        const plan = new Plan();
+        const how = new Block(24, "struct open_how").u64(0, C.O_PATH | C.O_CLOEXEC).u64(16, C.RESOLVE_IN_ROOT);
+        for (let i = 0; i < 1000; i++) plan.outer.call("close", [plan.outer.call("openat2", [C.AT_FDCWD, "../".repeat(100), how, 24])]);
+        plan.outer.exit(0);
+        expect((await bench.run(plan)).report.failure).toBeUndefined();
+      } finally {
+        renamer.kill("SIGKILL");
+        await renamer.exited;
+      }
     });
   });
 

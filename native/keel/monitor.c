@@ -112,7 +112,7 @@ static void log_output(int stream, const u8 *bytes, u32 n) {
     u32 line = 0;
     while (line < n && bytes[line] != '\n') line++;
     u32 whole = line < n;
-    if (used + h + line + 1 > sizeof logged) { log_write(logged, used); used = 0; }
+    if (used + h + line + 1 > sizeof logged || (used && config.log_max && log_size + used >= config.log_max)) { log_write(logged, used); used = 0; }
     memcpy(logged + used, head, h);
     logged[used + h - 2] = (log_piece[stream] = !whole) ? 'P' : 'F';
     used += h;

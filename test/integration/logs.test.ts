@@ -37,6 +37,7 @@ test("since and until take times and durations", async () => {
   expect(await logs("--since", middle, "timed")).toBe("late");
   expect(await logs("--until", middle, "timed")).toBe("early");
   expect(await logs("--since", "1h", "timed")).toBe("early\nlate");
+  expect(await logs("--since", "", "--until", "", "--tail", "", "timed")).toBe("early\nlate"); // a variable that is empty
   // To the nanosecond: the time of a line is the line's.
   const at = first.slice(0, 30);
   expect([await logs("--until", at, "timed"), await logs("--since", at, "timed")]).toEqual(["early", "early\nlate"]);
@@ -74,6 +75,15 @@ test("100 MB at full speed: -f and the files lose and tear nothing, the log stay
   const tail = (await logs("--tail", "120000", "fast")).split("\n");
   expect([tail.length, tail[0]?.slice(0, 10)]).toEqual([120_000, "0000880000"]);
 }, 120_000);
+
+test("a small bound holds, too, for what is written at once", async () => {
+  const id = await start("small", "seq 1 20000", "--log-opt", "max-size=10k", "--log-opt", "max-file=3");
+  await sandbox.ok(["wait", "small"]);
+  for (const name of ["log", "log.1", "log.2"]) expect(statSync(join(sandbox.root, "containers", id, name)).size).toBeLessThan(11_000);
+  const kept = (await logs("small")).split("\n").map(Number);
+  expect(kept).toEqual(Array.from({ length: kept.length }, (_, i) => 20_000 - kept.length + 1 + i));
+  expect(kept.length).toBeGreaterThan(200);
+}, 30_000);
 
 test("-f goes on over a restart, and -f --tail begins near the end", async () => {
   await start("again", "echo born; sleep 0.5; echo more; sleep 60", "--stop-timeout", "0");

@@ -4,9 +4,9 @@ import { bool, one, parseInteger, refuse, string } from "../../flags/flag.ts";
 import type { Io } from "../../io.ts";
 import { parseTimestampNs } from "../../parse/timestamp.ts";
 
-/** Lines from the end; undefined for all of them. */
+/** Lines from the end; undefined for all of them. A variable that is empty asks for nothing, here as in --since and --until. */
 function parseTail(text: string): number | undefined {
-  if (text === "all") return undefined;
+  if (text === "all" || text === "") return undefined;
   const lines = parseInteger(text);
   // Docker takes any negative number for all.
   return lines < 0 ? undefined : lines;
@@ -26,8 +26,8 @@ export const command = defineCommand({
   args: { min: 1, max: 1 },
   async run(context, { flags, args }) {
     const { io } = context;
-    const since = flags.since === undefined ? undefined : time("since", flags.since, io.nowMs());
-    const until = flags.until === undefined ? undefined : time("until", flags.until, io.nowMs());
+    const since = !flags.since ? undefined : time("since", flags.since, io.nowMs());
+    const until = !flags.until ? undefined : time("until", flags.until, io.nowMs());
     const { containers } = await context.engine();
     const records = containers.logs(args[0] ?? "", { follow: flags.follow, tail: flags.tail, sinceNs: since, untilNs: until, signal: context.signal });
     const output = gather(io);

@@ -57,6 +57,7 @@ describe("run requests", () => {
     } }],
     ["--pids-limit -1 x", { resources: { pidsLimit: -1 } }],
     ["-v ./a:/b:ro -v data:/d --tmpfs /t x", { mounts: [{ type: "bind", source: join(directory, "a"), target: "/b", readonly: true, createSource: true }, { type: "volume", source: "data", target: "/d", readonly: false }, { type: "tmpfs", source: "", target: "/t", readonly: false }] }],
+    ["--name /web x", { name: "web" }],
     ["-net none x", { networks: [{ network: "none", aliases: [] }] }],
     ["--network front --network name=back,alias=b --network-alias f --ip 10.0.0.9 x", { networks: [{ network: "front", aliases: ["f"], ipv4: "10.0.0.9" }, { network: "back", aliases: ["b"] }] }],
     ["--mac-address 02:42:AC:11:00:02 x", { networks: [{ network: "bridge", aliases: [], macAddress: "02:42:ac:11:00:02" }] }],

@@ -2,6 +2,7 @@ import { type FlagTable, type FlagValues, bool, int, list, many, one, string } f
 import { parseDnsSearch, parseExtraHost, parseIp, parseIpv4, parseIpv6, parseMac } from "../../parse/address.ts";
 import { parseBytesPerSecond, parseDeviceWeight, parseOperationsPerSecond } from "../../parse/block-io.ts";
 import { parseBytes } from "../../parse/bytes.ts";
+import { parseContainerName } from "../../parse/container-name.ts";
 import { parseDevice, parseDeviceRule } from "../../parse/device.ts";
 import { parseDuration } from "../../parse/duration.ts";
 import { parseEnv, parseLabel, parsePair, parseSysctl } from "../../parse/key-value.ts";
@@ -20,7 +21,7 @@ const realtime = "real-time scheduling is not supported; use --cpu-shares or --c
 export const creationFlags = {
   ...resourceFlags,
   // What it is
-  name: string("Name it", { singleDash: ["name"] }),
+  name: one("string", parseContainerName, "Name it", { singleDash: ["name"] }),
   hostname: string("Its host name", { short: "h" }),
   domainname: string("Its NIS domain name"),
   label: many("list", parseLabel, "Set a label", { short: "l" }),

@@ -9,6 +9,7 @@ import type { StoredConfig } from "../spec/stored.ts";
 import { storedConfigOf } from "./begin.ts";
 import { runningExecs } from "./exec-end.ts";
 import { healthOf } from "./health.ts";
+import { settleConnections } from "../network/settle.ts";
 import { hostConfigOf } from "./inspect-host-config.ts";
 import { networkSettingsOf } from "./inspect-network.ts";
 import { processOf } from "./liveness.ts";
@@ -19,6 +20,7 @@ const NEVER = "0001-01-01T00:00:00Z";
 
 /** Everything about a container, in the shape of Docker's `inspect`. */
 export async function inspectContainer(context: EngineContext, name: string, options: Cancellable & { readonly size: boolean }): Promise<ContainerDetails> {
+  await settleConnections(context);
   const record = await findContainer(context, name);
   const stored = storedConfigOf(context, record);
   const { request, image } = stored;

@@ -2,6 +2,7 @@ import type { ContainerRecord, PortLease } from "../../storage/state/index.ts";
 import type { ContainerSummary, ListOptions } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 import type { StoredConfig } from "../spec/stored.ts";
+import { settleConnections } from "../network/settle.ts";
 import { isTrue, settle } from "./settle.ts";
 import { summaryOf } from "./summary.ts";
 
@@ -21,6 +22,7 @@ export async function listContainers(context: EngineContext, options: ListOption
   const { store } = context;
   const filters = options.filters ?? {};
   const matches = Object.keys(filters).length === 0 ? undefined : (await import("./filters.ts")).compileFilters(context, filters);
+  await settleConnections(context);
   const records = await trueRecords(context);
   if (records.length === 0) return [];
   const configs = store.containers.configs();

@@ -11,7 +11,7 @@ export async function reclaimOrphans(context: EngineContext): Promise<void> {
     if (kind === "cgroup" && isOurs) await removeCgroup({ controllers: {}, directories: [key] });
     else if (kind === "dir" && isOurs && (key.startsWith(`${context.paths.root}/containers/`) || key.startsWith(`${context.paths.state}/containers/`))) rmSync(key, { recursive: true, force: true });
     else if (kind === "veth") await (await import("../network/leave.ts")).removeLinks(context, [key]);
-    else if (kind !== "netns") continue;
+    else if (kind !== "netns" && kind !== "endpoint") continue;
     context.store.resources.release(containerId, kind, key);
   }
 }

@@ -1,33 +1,29 @@
-import { closeSync, mkdirSync, openSync } from "node:fs";
+import { closeSync } from "node:fs";
 import { ProblemsError, SampanError } from "../../base/errors.ts";
 import { attachFromHost, configureOneMore, containerSysctls } from "../../network/attach.ts";
 import type { Attachment } from "../../network/attach.ts";
-import { newRoute } from "../../network/rtnetlink/address.ts";
-import { BatchWriter } from "../../network/rtnetlink/batch.ts";
 import { interfaceIndexFor, interfaceNameFor } from "../../network/model.ts";
 import type { NetworkRecord } from "../../network/model.ts";
-import { withLock } from "../../storage/state/index.ts";
-import type { ContainerRecord, EndpointRecord } from "../../storage/state/index.ts";
+import type { ContainerRecord } from "../../storage/state/index.ts";
 import { storedConfigOf } from "../containers/begin.ts";
-import { processOf } from "../containers/liveness.ts";
 import { findSteady } from "../containers/settle.ts";
 import type { EngineContext } from "../context.ts";
 import { requireRoot } from "../context.ts";
-import { openProcess } from "../processes.ts";
 import type { NetworkAttachment } from "../request.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import { ensureBridge } from "./bridge.ts";
 import { recordPredefined } from "./defaults.ts";
+import { activeEndpoints, detach, forget, isRunning, markHalf, markWhole, movePorts, openNetns, setNetworks } from "./detach.ts";
+import type { Placed } from "./detach.ts";
 import { appendNetworkEvent } from "./events.ts";
 import { attachmentsOf, gatewayOf, leaseEndpoint } from "./lease.ts";
 import type { Endpoint } from "./lease.ts";
-import { isInternal, removeLinks } from "./leave.ts";
-import { refreshHostsOf, refreshMembers } from "./members.ts";
-import { isModelOfItsOwn, networkModeOf, networkOf, notFound } from "./model.ts";
-import { leasePorts, lookAtPorts, portSpecs, publishPorts, withdrawPorts } from "./publish.ts";
-import { portTarget } from "./rules.ts";
-import type { PortTarget } from "./rules.ts";
+import { removeLinks } from "./leave.ts";
+import { refreshMembers } from "./members.ts";
+import { isModelOfItsOwn, networkModeOf, notFound } from "./model.ts";
+import { leasePorts, lookAtPorts, portSpecs } from "./publish.ts";
 import { sendBatches } from "./send.ts";
+import { inTurn } from "./turn.ts";
 import { findNetwork, resolveWish, wishProblems } from "./wishes.ts";
 import type { Wish } from "./wishes.ts";
 
@@ -36,15 +32,6 @@ export async function connect(context: EngineContext, name: string, attachment: 
   requireRoot();
   await recordPredefined(context);
   await inTurn(context, () => connectAlone(context, name, attachment));
-}
-
-/**
- * One connection or disconnection at a time: each is first in the store and then in the kernel or the other way round, and a disconnection
- * between the two would find no interface to remove, which then comes and stays.
- */
-function inTurn<T>(context: EngineContext, work: () => Promise<T>): Promise<T> {
-  mkdirSync(context.paths.state, { recursive: true, mode: 0o700 });
-  return withLock(`${context.paths.state}/connect.lock`, work);
 }
 
 async function connectAlone(context: EngineContext, name: string, attachment: NetworkAttachment): Promise<void> {
@@ -59,10 +46,6 @@ async function connectAlone(context: EngineContext, name: string, attachment: Ne
   }
   if (isRunning(record)) await connectLive(context, record, wish);
   else context.store.transaction(() => { setNetworks(context, record, (networks) => [...networks, attachment]); });
-}
-
-function isRunning({ status }: ContainerRecord): boolean {
-  return status === "running" || status === "paused";
 }
 
 /** Docker's words where a container has no network of its own, or none at all. */
@@ -85,31 +68,6 @@ function wishedNetworks(context: EngineContext, { request }: StoredConfig): Netw
   return names.map((name) => findNetwork(context, name)).filter((network) => network !== undefined);
 }
 
-/** In a transaction: changes what the container is to be on when it starts again. */
-function setNetworks(context: EngineContext, record: ContainerRecord, change: (networks: readonly NetworkAttachment[]) => NetworkAttachment[]): void {
-  const { disconnected: _, ...stored } = storedConfigOf(context, record);
-  const { networks } = stored.request;
-  // Nothing asked for is the default network; "none" is in the way of any other.
-  const explicit = networks.length === 0 ? [{ network: "bridge", aliases: [] }] : networks.filter(({ network }) => network !== "none");
-  const changed = change(explicit);
-  const config: StoredConfig = changed.length === 0
-    ? { ...stored, disconnected: true, request: { ...stored.request, networks: [{ network: "none", aliases: [] }] } }
-    : { ...stored, request: { ...stored.request, networks: changed } };
-  context.store.containers.setConfig(record.id, JSON.stringify(config));
-}
-
-/** A descriptor of the container's network namespace; the caller closes it. */
-function openNetns(context: EngineContext, record: ContainerRecord): number {
-  const ref = processOf(context, record);
-  const directory = ref === undefined ? undefined : openProcess(ref);
-  if (directory === undefined) throw new SampanError("wrong-state", `container ${record.id} is not running`);
-  try {
-    return openSync(`/proc/self/fd/${directory}/ns/net`, "r");
-  } finally {
-    closeSync(directory);
-  }
-}
-
 async function connectLive(context: EngineContext, record: ContainerRecord, wish: Wish): Promise<void> {
   const { store } = context;
   const { index } = await ensureBridge(context, wish.network);
@@ -123,6 +81,7 @@ async function connectLive(context: EngineContext, record: ContainerRecord, wish
       const now = store.containers.get(record.id);
       if (now === undefined || !isRunning(now)) throw new SampanError("wrong-state", `container ${record.id} is not running`);
       if (store.endpoints.get(network.id, record.id)?.active === true) throw new SampanError("conflict", `endpoint with name ${record.name} already exists in network ${network.name}`);
+      markHalf(context, record, network.id);
       setNetworks(context, record, (networks) => [...networks, attachment]);
       leaseWanted?.();
       return leaseEndpoint(context, record.id, { network, attachment }, freePlace(activeEndpoints(context, record)));
@@ -138,6 +97,7 @@ async function connectLive(context: EngineContext, record: ContainerRecord, wish
   }
   await movePorts(context, record, before);
   refreshMembers(context, [network.id]);
+  markWhole(context, record, network.id);
   appendNetworkEvent(context, network, "connect", { container: record.id });
 }
 
@@ -170,30 +130,7 @@ function freePlace(endpoints: readonly Placed[]): { name: string; index: number 
 async function undo(context: EngineContext, record: ContainerRecord, endpoint: Endpoint): Promise<void> {
   await removeLinks(context, [endpoint.hostInterface]);
   forget(context, record, endpoint.network, endpoint.hostInterface);
-}
-
-/** After the interface is gone: its record, its lease and the wish. */
-function forget(context: EngineContext, record: ContainerRecord, network: NetworkRecord, hostInterface: string | null): void {
-  const { store } = context;
-  store.transaction(() => {
-    store.endpoints.delete(network.id, record.id);
-    store.networks.releaseAddresses(record.id, network.id);
-    if (hostInterface !== null) store.resources.release(record.id, "veth", hostInterface);
-    if (store.containers.get(record.id) !== undefined) setNetworks(context, record, (networks) => networks.filter((attachment) => findNetwork(context, attachment.network)?.id !== network.id));
-  });
-}
-
-interface Placed {
-  readonly row: EndpointRecord;
-  readonly network: NetworkRecord;
-}
-
-function activeEndpoints(context: EngineContext, record: ContainerRecord): Placed[] {
-  const { store } = context;
-  return store.endpoints.ofContainer(record.id).filter(({ active }) => active).flatMap((row) => {
-    const network = store.networks.get(row.networkId);
-    return network === undefined ? [] : [{ row, network: networkOf(network) }];
-  });
+  markWhole(context, record, endpoint.network.id);
 }
 
 /** Takes a container off a network: at once if it runs. With `force` it is no failure if it is not on it. */
@@ -234,51 +171,6 @@ async function disconnectAlone(context: EngineContext, name: string, networkName
     if (force) return;
     throw new SampanError("conflict", `container ${record.id} is not connected to network ${network.name}`);
   }
-  if (isActive) await disconnectLive(context, record, network, row);
+  if (isActive) await detach(context, record, network, row);
   else forget(context, record, network, null);
-}
-
-async function disconnectLive(context: EngineContext, record: ContainerRecord, network: NetworkRecord, row: EndpointRecord): Promise<void> {
-  const before = activeEndpoints(context, record);
-  // The host's end takes the container's with it, whatever has become of that.
-  await removeLinks(context, [row.hostInterface]);
-  forget(context, record, network, row.hostInterface);
-  const left = before.filter((place) => place.network.id !== network.id);
-  await moveDefaultRoutes(context, record, before, left);
-  await movePorts(context, record, before);
-  refreshMembers(context, [network.id]);
-  refreshHostsOf(context, record.id);
-  appendNetworkEvent(context, network, "disconnect", { container: record.id });
-}
-
-/** The next network with a way out takes over where the one that left had the default route. */
-async function moveDefaultRoutes(context: EngineContext, record: ContainerRecord, before: readonly Placed[], left: readonly Placed[]): Promise<void> {
-  const writer = new BatchWriter();
-  for (const family of [4, 6] as const) {
-    const had = before.find((place) => gatewayOf(place.network, family) !== undefined);
-    const next = left.find((place) => gatewayOf(place.network, family) !== undefined);
-    if (next === undefined || had === next) continue;
-    const index = interfaceIndexFor(Number((next.row.interfaceName ?? "eth0").slice("eth".length)));
-    newRoute(writer, `add default route via network "${next.network.name}"`, { destination: "default", gateway: gatewayOf(next.network, family) ?? "", index });
-  }
-  const batch = writer.finish();
-  if (batch.messages.length === 0) return;
-  const netns = openNetns(context, record);
-  try {
-    await sendBatches(context, [{ batch, inside: true, tolerate: ["EEXIST"] }], { what: `disconnect container "${record.name}"`, netns });
-  } finally {
-    closeSync(netns);
-  }
-}
-
-/** Published ports lead to the container's first address with a way out: another one by now, perhaps. */
-async function movePorts(context: EngineContext, record: ContainerRecord, before: readonly Placed[]): Promise<void> {
-  const ports = context.store.ports.list(record.id);
-  if (ports.length === 0) return;
-  const targetOf = (places: readonly Placed[]): PortTarget => portTarget(places.map(({ row }) => row), (id) => isInternal(context, id));
-  const was = targetOf(before);
-  const is = targetOf(activeEndpoints(context, record));
-  if (was.ipv4 === is.ipv4 && was.ipv6 === is.ipv6) return;
-  await withdrawPorts(context, ports, was);
-  await publishPorts(context, ports, is);
 }

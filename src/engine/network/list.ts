@@ -8,6 +8,7 @@ import { pattern } from "../containers/filters.ts";
 import { recordPredefined } from "./defaults.ts";
 import { prefixOf } from "./lease.ts";
 import { networkOf } from "./model.ts";
+import { settleConnections } from "./settle.ts";
 
 /** In the order in which they were made; the three that are always there first. */
 export async function listNetworks(context: EngineContext, filters: Filters = {}): Promise<readonly NetworkDetails[]> {
@@ -33,6 +34,7 @@ export async function settleMembers(context: EngineContext, networkId?: string):
     const record = context.store.containers.get(id);
     if (record !== undefined) await settle(context, record);
   }
+  await settleConnections(context);
 }
 
 function detailsOf(network: NetworkRecord, members: readonly MemberRecord[]): NetworkDetails {

@@ -1,7 +1,7 @@
 import type { ContainerId } from "../../base/ids.ts";
 import type { StateDatabase } from "./database.ts";
 
-export type ResourceKind = "cgroup" | "veth" | "netns" | "mount" | "dir" | "file" | "nft";
+export type ResourceKind = "cgroup" | "veth" | "netns" | "endpoint" | "mount" | "dir" | "file" | "nft";
 
 /**
  * Something of the kernel's or the file system's that somebody has to remove. Recorded *before* it is made and released
@@ -55,6 +55,11 @@ export class Resources {
   /** Containers that have recorded this very thing. */
   holders(kind: ResourceKind, key: string): ContainerId[] {
     return this.#db.all<{ containerId: ContainerId }>("SELECT containerId FROM resources WHERE kind = ? AND key = ?", kind, key).map((row) => row.containerId);
+  }
+
+  /** All of a kind, whosever they are. */
+  ofKind(kind: ResourceKind): ResourceRecord[] {
+    return this.#db.all<ResourceRecord>("SELECT * FROM resources WHERE kind = ? ORDER BY createdMs, containerId, key", kind).map((row) => ({ ...row }));
   }
 
   /**

@@ -40,7 +40,8 @@ export async function runTool(context: EngineContext, path: string, args: readon
     const [stdin = 0, stdout = 1, stderr = 2] = fds;
     // At offset 0: the position, which the program shares, stays at the beginning.
     const bytes = Buffer.from(input);
-    if (bytes.length > 0) writeSync(stdin, bytes, 0, bytes.length, 0);
+    // Until it says why it takes no more: half of a text of rules may well be rules.
+    for (let done = 0; done < bytes.length;) done += writeSync(stdin, bytes, done, bytes.length - done, done);
     const child = await spawnProcess(path, args, { stdio: [stdin, stdout, stderr], env: { PATH: TOOL_DIRECTORIES.join(":"), LC_ALL: "C" } });
     const code = await child.exited;
     return { code, stdout: readAll(stdout), stderr: readAll(stderr) };

@@ -1,7 +1,7 @@
 /** A machine that has no nft yet: what needs no network of ours runs all the same, what needs one says what to install. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { SAMPAN, busyboxRootfs, createSandbox, run, type CommandResult, type Sandbox } from "../support/index.ts";
+import { SAMPAN, busyboxRootfs, createSandbox, run, runOk, type CommandResult, type Sandbox } from "../support/index.ts";
 
 let sandbox: Sandbox;
 let rootfs = "";
@@ -53,4 +53,36 @@ test("once it is installed, the same container has the network bridge", async ()
   expect(await sandbox.ok(["inspect", "-f", "[{{.NetworkSettings.IPAddress}}]", "early"])).toBe("[]");
   await sandbox.ok(["restart", "-t", "0", "early"]);
   expect(await sandbox.ok(["exec", "early", "ls", "/sys/class/net"])).toBe("eth0\nlo");
+});
+
+test("where nft is taken away while containers run they end, go, and leave their networks; nobody has their addresses before their rules are gone", async () => {
+  // A machine of its own that nft can be taken from: what is entered stays as it is between two commands.
+  await using stack = new AsyncDisposableStack();
+  const machine = Bun.spawn(["unshare", "--mount", "--net", "sh", "-c", "mount -t sysfs sysfs /sys; echo ready; exec sleep 600"], { stdout: "pipe" });
+  stack.defer(async () => { machine.kill("SIGKILL"); await machine.exited; });
+  await machine.stdout.getReader().read();
+  const inside = ["nsenter", "-t", String(machine.pid), "--mount", "--net"];
+  const own = stack.use(createSandbox({ executable: ["/usr/bin/nsenter", ...inside.slice(1), SAMPAN] }));
+  const start = (name: string, ...flags: string[]): Promise<string> => own.ok(["run", "-d", "--name", name, ...flags, "--rootfs", rootfs, "sleep", "1000"]);
+  await own.ok(["network", "create", "back"]);
+  await start("web", "-p", "8080:80", "-p", "5353:53/udp");
+  await start("brief", "--rm", "-p", "8081:80");
+  await start("both", "--network", "back", "-p", "8082:80");
+  await own.ok(["network", "connect", "bridge", "both"]);
+  await runOk([...inside, "mount", "-t", "tmpfs", "none", "/usr/sbin"]);
+
+  await own.ok(["stop", "-t", "0", "web", "brief"]);
+  expect(await own.ok(["ps", "-a", "--format", "{{.Names}} {{.State}}"])).toBe("both running\nweb exited");
+  await own.ok(["rm", "web"]);
+  await own.ok(["network", "disconnect", "bridge", "both"]);
+  await own.ok(["rm", "-f", "both"]);
+  await own.ok(["network", "rm", "back"]);
+  expect(await own.ok(["network", "ls", "-q", "--filter", "type=custom"])).toBe("");
+  expect(await own.sampan(["run", "--rm", "--network", "bridge", "--rootfs", rootfs, "true"])).toMatchObject({ exitCode: 125, stderr: expect.stringContaining("nft is not installed") as string });
+
+  await runOk([...inside, "umount", "/usr/sbin"]);
+  const rules = (): Promise<string> => runOk([...inside, "nft", "list", "ruleset"]);
+  expect(await rules()).toContain("8080");
+  await start("next", "-p", "8083:80");
+  expect((await rules()).match(/\b80[0-9]{2} : /g)).toEqual(["8083 : "]);
 });

@@ -39,6 +39,11 @@ export function readyIndex(context: EngineContext, { bridge }: NetworkRecord): n
   return now !== undefined && now === marked ? Number(now) : undefined;
 }
 
+/** From now on every bridge has to be made ready again before somebody is put on it. */
+export function forgetReady(context: EngineContext): void {
+  rmSync(`${context.paths.state}/networks`, { recursive: true, force: true });
+}
+
 /** Makes the bridge with its addresses, rules and sysctls unless it is there. */
 export async function ensureBridge(context: EngineContext, network: NetworkRecord): Promise<ReadyBridge> {
   const index = readyIndex(context, network);

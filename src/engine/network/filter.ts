@@ -26,3 +26,21 @@ export async function loadRules(context: EngineContext, text: string): Promise<v
     code: /File exists/.test(stderr) ? "EEXIST" : /No such file/.test(stderr) ? "ENOENT" : undefined,
   });
 }
+
+/**
+ * For what only takes away. A table that somebody flushed holds nothing. Where nft has been uninstalled a container can still end: its
+ * elements stay in the kernel, and nobody else is given its addresses before they are gone, since every bridge has to be made ready
+ * again, which begins with the whole table anew.
+ */
+export async function unloadRules(context: EngineContext, text: string): Promise<void> {
+  if (text === "") return;
+  if (!hasFilter()) {
+    (await import("./bridge.ts")).forgetReady(context);
+    return;
+  }
+  try {
+    await loadRules(context, text);
+  } catch (error) {
+    if (!(error instanceof SampanError) || error.code !== "ENOENT") throw error;
+  }
+}

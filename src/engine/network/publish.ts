@@ -9,7 +9,7 @@ import type { PortSpec, PublishedPort } from "../../network/ports.ts";
 import { NETLINK_NETFILTER } from "../../linux/netlink.ts";
 import type { EngineContext } from "../context.ts";
 import type { RunRequest } from "../request.ts";
-import { loadRules } from "./filter.ts";
+import { loadRules, unloadRules } from "./filter.ts";
 import { hostNamesOf } from "./host-names.ts";
 import { publishOnLoopback, withdrawFromLoopback } from "./loopback.ts";
 import { probePorts } from "./probe.ts";
@@ -98,19 +98,11 @@ async function addRules(context: EngineContext, ports: readonly PublishedPort[],
   }
 }
 
-/** Takes them out again. A table that is not there holds nothing. */
+/** Takes them out again. */
 export async function withdrawPorts(context: EngineContext, ports: readonly PublishedPort[], target: PortTarget): Promise<void> {
-  await Promise.all([removeRules(context, ports, target), withdrawFromLoopback(context, ports, target)]);
-  await forgetFlows(context, ports, target);
-}
-
-async function removeRules(context: EngineContext, ports: readonly PublishedPort[], target: PortTarget): Promise<void> {
   const { table } = hostNamesOf(context.paths.root);
-  try {
-    await loadRules(context, removePorts(firewallPorts(ports, target), table));
-  } catch (error) {
-    if (!(error instanceof SampanError) || error.code !== "ENOENT") throw error;
-  }
+  await Promise.all([unloadRules(context, removePorts(firewallPorts(ports, target), table)), withdrawFromLoopback(context, ports, target)]);
+  await forgetFlows(context, ports, target);
 }
 
 /** After the rules have changed, so that the next packet of a UDP client meets the new ones. */

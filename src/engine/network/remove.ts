@@ -7,7 +7,7 @@ import type { EngineContext } from "../context.ts";
 import { requireRoot } from "../context.ts";
 import { removeBridge, underHostLock } from "./bridge.ts";
 import { appendNetworkEvent } from "./events.ts";
-import { loadRules } from "./filter.ts";
+import { unloadRules } from "./filter.ts";
 import { hostNamesOf } from "./host-names.ts";
 import { hasLabel, settleMembers } from "./list.ts";
 import { networkOf } from "./model.ts";
@@ -36,12 +36,7 @@ export async function dropNetwork(context: EngineContext, network: NetworkRecord
     }, { durable: true });
     if (!gone) return;
     await removeBridge(context, network);
-    try {
-      await loadRules(context, removeElements(firewallNetwork(network), hostNamesOf(context.paths.root).table));
-    } catch (error) {
-      // Somebody flushed the rules: there is nothing to be removed.
-      if (!(error instanceof SampanError) || error.code !== "ENOENT") throw error;
-    }
+    await unloadRules(context, removeElements(firewallNetwork(network), hostNamesOf(context.paths.root).table));
     await passDocker(context);
   });
 }

@@ -26,10 +26,10 @@ test("beside a VPN that has every private address, all works but the default net
   expect(await ok("run", "--rm", "--network", "none", "host", "echo", "alone")).toBe("alone");
   expect(await fails("run", "--rm", "host", "true")).toEqual({ code: 125, stderr: containing("could not find an available, non-overlapping IPv4 address pool") });
   await ok("network", "create", "--subnet", "198.18.7.0/24", "chosen");
-  expect(await ok("run", "--rm", "--network", "chosen", "host", "ping", "-c1", "-W2", "198.51.100.9")).toContain("1 received");
+  expect(await ok("run", "--rm", "--network", "chosen", "host", "ping", "-c1", "-W9", "198.51.100.9")).toContain("1 received");
   // As soon as a block is free the default network has it.
   world.host.run("ip", "route", "del", "100.64.0.0/10");
-  expect(await ok("run", "--rm", "host", "ping", "-c1", "-W2", "198.51.100.9")).toContain("1 received");
+  expect(await ok("run", "--rm", "host", "ping", "-c1", "-W9", "198.51.100.9")).toContain("1 received");
   expect(await subnetOf("bridge")).toBe("100.127.0.0/16 ");
 });
 
@@ -38,7 +38,7 @@ test("on a host that has IPv6 switched off for new interfaces, networks have it 
   await ok("network", "create", "--ipv6", "six");
   await world.serve("web", "--network", "six");
   const address = await ok("container", "inspect", "-f", "{{.NetworkSettings.Networks.six.GlobalIPv6Address}}", "web");
-  expect(await ok("run", "--rm", "--network", "six", "host", "ping", "-c1", "-W2", address)).toContain("1 received");
+  expect(await ok("run", "--rm", "--network", "six", "host", "ping", "-c1", "-W9", address)).toContain("1 received");
   expect(world.ask(world.host, `tcp,${address},80`)).toEqual({ [`tcp,${address},80`]: containing("web fd") });
 });
 
@@ -122,7 +122,7 @@ test("a firewall that drops what is forwarded is named when a bridge is made, wi
   world.host.run("iptables", "-P", "FORWARD", "DROP");
   const { exitCode, stderr } = await world.sandbox.sampan(["network", "create", "-o", "bridge=spt0", "shut"]);
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: containing("WARNING: the policy of iptables' chain FORWARD keeps the containers on spt0 from other hosts; let them pass with: iptables") });
-  const out = (): Promise<{ exitCode: number | null }> => world.sandbox.sampan(["run", "--rm", "--network", "shut", "host", "ping", "-c1", "-W1", "198.51.100.9"]);
+  const out = (): Promise<{ exitCode: number | null }> => world.sandbox.sampan(["run", "--rm", "--network", "shut", "host", "ping", "-c1", "-W3", "198.51.100.9"]);
   expect((await out()).exitCode).toBe(1);
   world.host.run("sh", "-c", /let them pass with: (.*)/.exec(stderr)?.[1] ?? "false");
   expect((await out()).exitCode).toBe(0);

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { createHostNetns, type HostNetns } from "../support/host-netns.ts";
+import { waitFor } from "../support/command.ts";
 import { containing, having, matching } from "../support/matching.ts";
 import type { Netns } from "../support/netns.ts";
 
@@ -39,13 +40,7 @@ const elements = (map: string): string => {
   const all = (JSON.parse(stdout) as { nftables: { map?: { name: string; elem?: unknown[] } }[] }).nftables; // nft(8) -j
   return JSON.stringify(all.find((object) => object.map?.name === map)?.map?.elem ?? []);
 };
-const until = async (what: () => boolean | Promise<boolean>): Promise<void> => {
-  for (let i = 0; i < 200; i++) {
-    if (await what()) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error("It never came to be");
-};
+const until = (what: () => boolean | Promise<boolean>): Promise<unknown> => waitFor("it to come to be", what, 60_000);
 
 describe("the four models", () => {
   test("without --network a container is on the default bridge, reaches the host and, by it, the outside", async () => {
@@ -84,7 +79,7 @@ describe("the four models", () => {
     expect(Object.keys(await addressesIn("guest"))).toEqual(["lo"]);
     // The address is free, and whoever has it next is not answered for by the guest.
     await sleeper("heir", "--network", "back", "--ip", address);
-    expect(await shell("third", `ping -c1 -W2 ${address} >/dev/null; echo $?`)).toBe("0");
+    expect(await shell("third", `ping -c1 -W9 ${address} >/dev/null; echo $?`)).toBe("0");
     expect(await fails("run", "--rm", "--network", "container:owner", "host", "true")).toMatchObject({ code: 125, stderr: containing("No such container: owner") });
   });
 });
@@ -139,10 +134,10 @@ describe("addresses", () => {
       await work();
     };
     world.host.run("ip", "route", "add", "172.17.3.0/24", "via", "198.51.100.9");
-    await without(async () => { await ok("run", "--rm", "host", "ping", "-c1", "-W2", "198.51.100.9"); });
+    await without(async () => { await ok("run", "--rm", "host", "ping", "-c1", "-W9", "198.51.100.9"); });
     expect(await subnet()).toBe("172.18.0.0/16");
     world.host.run("sh", "-c", "ip route del 172.17.3.0/24; ip route add 172.18.0.0/24 via 198.51.100.9");
-    await without(async () => { await ok("run", "--rm", "host", "ping", "-c1", "-W2", "198.51.100.9"); });
+    await without(async () => { await ok("run", "--rm", "host", "ping", "-c1", "-W9", "198.51.100.9"); });
     expect(await subnet()).toBe("172.17.0.0/16");
     world.host.run("ip", "route", "del", "172.18.0.0/24");
   });
@@ -381,7 +376,7 @@ describe("beside Docker", () => {
       expect(world.ask(world.outside, "tcp,198.51.100.1,8080")).toEqual({ "tcp,198.51.100.1,8080": "web 198.51.100.9" });
       expect(await world.askFrom("web", "tcp,198.51.100.9,80")).toEqual({ "tcp,198.51.100.9,80": "outside 198.51.100.1" });
       await ok("network", "create", "later");
-      expect(await ok("run", "--rm", "--network", "later", "host", "ping", "-c1", "-W2", "198.51.100.9")).toContain("1 received");
+      expect(await ok("run", "--rm", "--network", "later", "host", "ping", "-c1", "-W9", "198.51.100.9")).toContain("1 received");
       await ok("network", "rm", "later");
     } finally {
       world.host.run("sh", "-c", "iptables -P FORWARD ACCEPT; iptables -F; iptables -X");

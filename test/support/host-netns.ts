@@ -3,6 +3,7 @@
  * Whatever is made in them goes with them; sysctls, rules and routes of the real machine are never touched.
  */
 import { join } from "node:path";
+import { waitFor } from "./command.ts";
 import { createNetns, type Netns } from "./netns.ts";
 import { createSandbox, SAMPAN, type Sandbox } from "./sandbox.ts";
 import { answersOf, CLIENT, SERVER, type Answers } from "./traffic.ts";
@@ -51,8 +52,8 @@ export async function createHostNetns(): Promise<HostNetns> {
       ask: (from, ...specs) => answersOf(specs, from.run("/usr/bin/python3", "-c", CLIENT, ...specs)),
       async serve(name, ...flags) {
         const id = await sandbox.ok(["run", "-d", "--name", name, ...flags, "host", "/usr/bin/python3", "-c", SERVER, name]);
-        for (let i = 0; i < 100; i++) if ((await sandbox.ok(["logs", name])).includes("ready")) return id;
-        throw new Error(`The server in container "${name}" never said that it was ready`);
+        await waitFor(`the server in container "${name}"`, async () => (await sandbox.ok(["logs", name])).includes("ready"), 60_000);
+        return id;
       },
       [Symbol.asyncDispose]: () => stack.disposeAsync(),
     };

@@ -39,7 +39,7 @@ def ask(spec):
     try:
         family, _, _, _, address = socket.getaddrinfo(host, int(port))[0]
         s = socket.socket(family, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM)
-        s.settimeout(1.5)
+        s.settimeout(2.5)  # a lost SYN is sent again after one second, and a neighbour is given up after three
         if source: s.bind((source, int(sport or 0)))
         s.connect(address)
         if proto == "udp": s.send(b"?")

@@ -25,6 +25,7 @@ export const TOOL_PACKAGES: readonly ToolPackage[] = [
   { tool: "ping", package: "iputils-ping" },
   { tool: "nft", package: "nftables" },
   { tool: "iptables", package: "iptables" },
+  { tool: "ufw", package: "ufw" },
   { tool: "unshare", package: "util-linux" },
   { tool: "script", package: "bsdutils" },
   { tool: "ps", package: "procps" },

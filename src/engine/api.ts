@@ -341,7 +341,7 @@ export interface Networks {
   disconnect(container: string, network: string, options: Cancellable & { readonly force: boolean }): Promise<void>;
   prune(options: PruneOptions): Promise<PruneResult>;
   /** Writes the packet filter's rules anew from the store. */
-  reload(options: Cancellable): Promise<void>;
+  reload(options: Cancellable): Promise<{ readonly warnings: readonly string[] }>;
 }
 
 export interface Volumes {

@@ -48,8 +48,8 @@ export class Networks {
   }
 
   /** Writes the packet filter's rules anew, where somebody has flushed them. */
-  reload(options: Cancellable = {}): Promise<void> {
-    return this.#engine.networks.reload(options);
+  async reload(options: Cancellable = {}): Promise<void> {
+    await this.#engine.networks.reload(options);
   }
 }
 

@@ -34,7 +34,7 @@ export function networksApi(context: EngineContext): Networks {
     },
     async reload() {
       const { reloadNetworks } = await import("./reload.ts");
-      await reloadNetworks(context);
+      return reloadNetworks(context);
     },
   };
 }

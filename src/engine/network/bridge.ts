@@ -80,8 +80,7 @@ export async function makeBridgeAlone(context: EngineContext, recorded: NetworkR
   }
   const warnings = setSysctls(network);
   await sendBatches(context, [{ batch: configureBridge(spec, link.index), tolerate: ["EEXIST"] }], { what });
-  await passDocker(context);
-  warnings.push(...(await blockedByOthers(context, network)));
+  warnings.push(...(await passDocker(context)), ...(await blockedByOthers(context, network)));
   const marker = markerPath(context, bridge);
   mkdirSync(`${context.paths.state}/networks`, { recursive: true, mode: 0o700 });
   writeFileSync(`${marker}.${process.pid}`, `${link.index}\n`);

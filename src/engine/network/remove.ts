@@ -37,6 +37,7 @@ export async function dropNetwork(context: EngineContext, network: NetworkRecord
     if (!gone) return;
     await removeBridge(context, network);
     await unloadRules(context, removeElements(firewallNetwork(network), hostNamesOf(context.paths.root).table));
+    // What would stay is a jump for a bridge that is gone, and goes with the next change.
     await passDocker(context);
   });
 }

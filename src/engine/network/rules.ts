@@ -65,28 +65,43 @@ export async function rebuildRules(context: EngineContext, without?: ContainerId
   }
 }
 
-/** What other firewalls have against a bridge's packets, for the user; one sentence, or none. */
-export async function blockedByOthers(context: EngineContext, { bridge, internal }: NetworkRecord): Promise<string[]> {
-  if (internal) return [];
-  const [save, nft] = [findTool("iptables-save"), findTool("nft")];
-  const filter = save === undefined ? "" : (await runTool(context, save, ["-t", "filter"])).stdout;
+/** The families of a network's subnets, each with the program that shows its other rules. */
+function filtersOf({ pools }: NetworkRecord): ("iptables" | "ip6tables")[] {
+  const has = (ipv6: boolean): boolean => pools.some(({ subnet }) => subnet.includes(":") === ipv6);
+  return [...(has(false) ? (["iptables"] as const) : []), ...(has(true) ? (["ip6tables"] as const) : [])];
+}
+
+/** What other firewalls have against a bridge's packets, for the user; one sentence each. */
+export async function blockedByOthers(context: EngineContext, network: NetworkRecord): Promise<string[]> {
+  if (network.internal) return [];
+  const nft = findTool("nft");
   // Without that table nft fails, and says so where nobody listens.
   const firewalld = nft === undefined ? "" : (await runTool(context, nft, ["list", "table", "inet", "firewalld"])).stdout;
-  const blocked = forwardingBlocked(bridge, filter, firewalld);
-  return blocked === undefined ? [] : [blocked];
+  // Others than plain iptables are told to let both families pass in one sentence.
+  const blocked = new Set<string>();
+  for (const program of filtersOf(network)) {
+    const save = findTool(`${program}-save`);
+    const filter = save === undefined ? "" : (await runTool(context, save, ["-t", "filter"])).stdout;
+    const sentence = forwardingBlocked(network.bridge, filter, firewalld, program);
+    if (sentence !== undefined) blocked.add(sentence);
+  }
+  return [...blocked];
 }
 
-/** Our bridges past Docker's FORWARD policy, where there is Docker. */
-export async function passDocker(context: EngineContext): Promise<void> {
+/** Our bridges past Docker's FORWARD policy, where there is Docker. For the user what went wrong, one sentence each. */
+export async function passDocker(context: EngineContext): Promise<string[]> {
   const networks = context.store.networks.list().map(networkOf).filter(({ driver }) => driver === "bridge");
   const { chain } = hostNamesOf(context.paths.root);
-  for (const [prefix, wanted] of [["iptables", networks], ["ip6tables", networks.filter(({ pools }) => pools.length > 1)]] as const) {
-    const save = findTool(`${prefix}-save`);
-    const restore = findTool(`${prefix}-restore`);
+  const warnings: string[] = [];
+  for (const program of ["iptables", "ip6tables"] as const) {
+    const save = findTool(`${program}-save`);
+    const restore = findTool(`${program}-restore`);
     if (save === undefined || restore === undefined) continue;
     const { stdout } = await runTool(context, save, ["-t", "filter"]);
-    const text = dockerUserRules(stdout, wanted.map(({ bridge }) => bridge), chain);
-    if (text !== "") await runTool(context, restore, ["--noflush", "--wait"], text);
+    const text = dockerUserRules(stdout, networks.filter((network) => filtersOf(network).includes(program)).map(({ bridge }) => bridge), chain);
+    if (text === "") continue;
+    const { code, stderr } = await runTool(context, restore, ["--noflush", "--wait"], text);
+    if (code !== 0) warnings.push(`Docker's firewall may keep the containers from other hosts, its chain DOCKER-USER could not be changed: ${stderr.trim().split("\n")[0] ?? ""}; try again with: sampan network reload`);
   }
+  return warnings;
 }
-

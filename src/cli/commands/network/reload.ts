@@ -7,7 +7,8 @@ export const command = defineCommand({
   args: { min: 0, max: 0 },
   async run(context) {
     const { networks } = await context.engine();
-    await networks.reload({ signal: context.signal });
+    const { warnings } = await networks.reload({ signal: context.signal });
+    for (const warning of warnings) context.io.err(`WARNING: ${warning}\n`);
     return 0;
   },
 });

@@ -57,6 +57,26 @@ test("ports wait for a network with a way out: on internal ones and on none ther
   await ok("network", "rm", "inner");
 });
 
+test("any free port is found, be it the last of thousands that a container and a program of the host's have", async () => {
+  const range = world.host.run("sysctl", "-n", "net.ipv4.ip_local_port_range").trim();
+  world.host.run("sysctl", "-qw", "net.ipv4.ip_local_port_range=40000 40399");
+  await world.host.serve("/usr/bin/python3", "-c", `import socket, time
+held = [socket.create_server(("", port)) for port in range(40200, 40396)]
+print("ready", flush=True); time.sleep(600)`);
+  await ok("run", "-d", "--name", "many", "-p", "40000-40199:40000-40199", "host", "sleep", "600");
+  for (let round = 0; round < 3; round++) {
+    await ok("run", "-d", "--name", "few", "-p", "80", "-p", "81", "-p", "40398:82", "-p", "80/udp", "host", "sleep", "600");
+    const taken = [...(await ok("port", "few")).matchAll(/^(8[0-2]\/tcp) -> 0\.0\.0\.0:(\d+)$/gm)].map(([, , port]) => Number(port));
+    expect(taken).toHaveLength(3);
+    expect(taken.filter((port) => port >= 40396 && port <= 40399)).toHaveLength(3);
+    const { exitCode, stderr } = await world.sandbox.sampan(["run", "--rm", "-p", "80", "-p", "81", "host", "true"]);
+    expect([exitCode, stderr]).toEqual([125, expect.stringContaining("no port from 40000 to 40399 is free on the host") as string]);
+    await ok("rm", "-f", "few");
+  }
+  await ok("rm", "-f", "many");
+  world.host.run("sysctl", "-qw", `net.ipv4.ip_local_port_range=${range}`);
+});
+
 test("thousands of ports, as for telephony, are published, answer, and go, where a process may have 1024 descriptors", async () => {
   await using limited = createSandbox({ executable: ["/bin/sh", "-c", 'ulimit -Sn 1024; exec "$@"', "sh", ...world.enter, EXECUTABLE] });
   const echo = 'import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("", 12999)); print("ready", flush=True)\nwhile True: s.sendto(b"phone " + (a := s.recvfrom(99)[1])[0].encode(), a)';

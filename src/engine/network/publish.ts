@@ -7,6 +7,7 @@ import { addPorts, removePorts } from "../../network/nftables.ts";
 import { chooseHostPorts, hostIpsMeet, parseExpose, publishExposed } from "../../network/ports.ts";
 import type { PortSpec, PublishedPort } from "../../network/ports.ts";
 import { NETLINK_NETFILTER } from "../../linux/netlink.ts";
+import type { PortLease } from "../../storage/state/index.ts";
 import type { EngineContext } from "../context.ts";
 import type { RunRequest } from "../request.ts";
 import { loadRules, unloadRules } from "./filter.ts";
@@ -29,7 +30,7 @@ export function portSpecs(request: RunRequest, exposedByImage: readonly string[]
   return specs.map((spec) => (spec.hostIp === "" && hostBinding !== "" ? { ...spec, hostIp: hostBinding } : spec));
 }
 
-/** Free ports are looked for among this many candidates per port that is to be any; in a range, among the first of it. */
+/** Where any port would do, so many more than are wanted are looked at at first. */
 const CANDIDATES = 16;
 
 /** What is known of the host's ports before the transaction, which shall be short. */
@@ -43,32 +44,53 @@ function keyOf({ hostIp, hostPort, protocol }: HostPort): string {
   return `${protocol} ${hostIp} ${hostPort}`;
 }
 
-/** Looks at every host port that is asked for, and at some of those that any would do of. Throws `conflict` for a fixed one that is busy, with its holder. */
+/** Finds the lease that has a port, or one that meets it: a host may have leased thousands. */
+function leaseFinder(leases: readonly PortLease[]): (port: HostPort) => PortLease | undefined {
+  const byNumber = Map.groupBy(leases, ({ protocol, hostPort }) => `${protocol} ${hostPort}`);
+  return ({ protocol, hostPort, hostIp }) => byNumber.get(`${protocol} ${hostPort}`)?.find((lease) => hostIpsMeet(lease.hostIp, hostIp));
+}
+
+/** Looks at every host port that is asked for, and at as many others as it takes where any would do. Throws `invalid` for an address that the host has not. */
 export async function lookAtPorts(context: EngineContext, specs: readonly PortSpec[]): Promise<HostPorts> {
   const [first = 32768, last = 60999] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").trim().split(/\s+/).map(Number);
   const seed = Math.floor(Math.random() * (last - first + 1));
-  const random = specs.filter(({ hostPort }) => hostPort === 0).length;
-  const leased = context.store.ports.list();
-  const isOurs = (port: HostPort): boolean => leased.some((lease) => lease.hostPort === port.hostPort && lease.protocol === port.protocol && hostIpsMeet(lease.hostIp, port.hostIp));
-  const fixed = specs.filter(({ hostPort, hostPortEnd }) => hostPort !== 0 && hostPortEnd === undefined);
-  const others = specs.filter(({ hostPort, hostPortEnd }) => hostPort === 0 || hostPortEnd !== undefined).flatMap(({ hostIp, hostPort, hostPortEnd, protocol }) => {
-    const numbers = hostPortEnd === undefined
-      ? Array.from({ length: CANDIDATES + random }, (_, i) => first + ((seed + i) % (last - first + 1)))
-      : Array.from({ length: hostPortEnd - hostPort + 1 }, (_, i) => hostPort + i);
-    return numbers.map((number) => ({ hostIp, hostPort: number, protocol }));
-  });
-  const wanted = [...new Map([...fixed, ...others].filter((port) => !isOurs(port)).map((port) => [keyOf(port), port])).values()];
-  const probed = await probePorts(context, wanted);
-  return { ephemeral: { first, last }, seed, free: new Set(wanted.filter((_, i) => probed[i] === "free").map(keyOf)) };
+  const count = last - first + 1;
+  const leaseOf = leaseFinder(context.store.ports.list());
+  const free = new Set<string>();
+  /** Adds to `free`, and gives back which of them are. */
+  const look = async (ports: readonly HostPort[]): Promise<HostPort[]> => {
+    const wanted = [...new Map(ports.filter((port) => leaseOf(port) === undefined).map((port) => [keyOf(port), port])).values()];
+    const probed = wanted.length === 0 ? [] : await probePorts(context, wanted);
+    const found = wanted.filter((_, i) => probed[i] === "free");
+    for (const port of found) free.add(keyOf(port));
+    return found;
+  };
+  const named = specs.filter(({ hostPort }) => hostPort !== 0).flatMap(({ hostIp, hostPort, hostPortEnd = hostPort, protocol }) =>
+    Array.from({ length: hostPortEnd - hostPort + 1 }, (_, i) => ({ hostIp, hostPort: hostPort + i, protocol })));
+  const any = specs.filter(({ hostPort }) => hostPort === 0);
+  const kinds = [...new Map(any.map((spec) => [keyOf(spec), spec])).values()];
+  const taken = new Set(named.map(({ protocol, hostPort }) => `${protocol} ${hostPort}`));
+  const candidates = (from: number, to: number): HostPort[] => kinds.flatMap(({ hostIp, protocol }) =>
+    Array.from({ length: to - from }, (_, i) => ({ hostIp, protocol, hostPort: first + ((seed + from + i) % count) })).filter(({ hostPort }) => !taken.has(`${protocol} ${hostPort}`)));
+  let to = Math.min(CANDIDATES + any.length, count);
+  const found = await look([...named, ...candidates(0, to)]);
+  // Somebody may have a whole range around where we begin. The steps grow: he may have thousands.
+  const lacks = ({ hostIp, protocol }: PortSpec): boolean => found.filter((port) => port.hostIp === hostIp && port.protocol === protocol && !taken.has(`${protocol} ${port.hostPort}`)).length < any.length;
+  while (to < count && kinds.some(lacks)) {
+    const next = Math.min(to * 4, count);
+    found.push(...(await look(candidates(to, next))));
+    to = next;
+  }
+  return { ephemeral: { first, last }, seed, free };
 }
 
 /** Inside a transaction: decides host ports and leases them. Throws `conflict` with the holder's name. */
 export function leasePorts(context: EngineContext, containerId: ContainerId, specs: readonly PortSpec[], known: HostPorts): PublishedPort[] {
   const { store } = context;
-  const leases = store.ports.list();
+  const leaseOf = leaseFinder(store.ports.list());
   const fixed = new Set(specs.filter(({ hostPort, hostPortEnd }) => hostPort !== 0 && hostPortEnd === undefined).map(keyOf));
   const holder = (port: PublishedPort): string | undefined => {
-    const lease = leases.find((other) => other.hostPort === port.hostPort && other.protocol === port.protocol && hostIpsMeet(other.hostIp, port.hostIp));
+    const lease = leaseOf(port);
     if (lease !== undefined) return `container "${store.containers.get(lease.containerId)?.name ?? lease.containerId}"`;
     const key = keyOf(port);
     if (known.free.has(key)) return undefined;

@@ -286,10 +286,12 @@ describe("connect and disconnect", () => {
     await ok("restart", "-t", "0", "web");
     expect(Object.keys(await addressesIn("web"))).toEqual(["lo"]);
     expect(await ok("container", "inspect", "-f", "{{json .NetworkSettings.Networks}}", "web")).toBe("{}");
-    // Whoever has been taken off everything may be put on anything; with --force, also off what it is not on.
+    // Whoever has been taken off everything may be put on anything.
     await ok("network", "connect", "back", "web");
     expect(Object.keys(await addressesIn("web"))).toEqual(["lo", "eth0"]);
-    await ok("network", "disconnect", "-f", "bridge", "web");
+    // --force does not make it one that it is on, with Docker either.
+    expect(await fails("network", "disconnect", "-f", "bridge", "web")).toEqual({ code: 1, stderr: containing("is not connected to network bridge") });
+    expect(await ok("network", "ls", "--filter", "name=^back$", "--format", "{{.CreatedAt}}")).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S* \+0000 UTC$/);
   });
 
   test("a container with --network none is on no other until it is taken off that", async () => {

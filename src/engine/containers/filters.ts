@@ -38,7 +38,7 @@ export function labelTest(value: string): (labels: Readonly<Record<string, strin
   return (labels) => labels[key] !== undefined && (wanted === undefined || labels[key] === wanted);
 }
 
-/** "80", "80/udp", "8000-8010/tcp" against the container's side or the host's. */
+/** "80", "80/udp", "8000-8010/tcp" against the host's side or the container's. */
 function portTest(key: string, value: string, side: "publish" | "expose"): Test {
   const match = /^(\d+)(?:-(\d+))?(?:\/(tcp|udp|sctp))?$/.exec(value);
   if (!match) throw invalid(key, value);
@@ -46,7 +46,7 @@ function portTest(key: string, value: string, side: "publish" | "expose"): Test 
   const last = Number(match[2] ?? match[1]);
   const protocol = match[3] ?? "tcp";
   const holds = (port: number, of: string): boolean => port >= first && port <= last && of === protocol;
-  if (side === "publish") return ({ summary }) => summary.ports.some((port) => port.hostPort !== 0 && (holds(port.hostPort, port.protocol) || holds(port.containerPort, port.protocol)));
+  if (side === "publish") return ({ summary }) => summary.ports.some((port) => holds(port.hostPort, port.protocol));
   return ({ stored }) => exposedPortsOf(stored).some((text) => holds(Number.parseInt(text, 10), text.slice(text.indexOf("/") + 1)));
 }
 

@@ -133,7 +133,7 @@ async function undo(context: EngineContext, record: ContainerRecord, endpoint: E
   markWhole(context, record, endpoint.network.id);
 }
 
-/** Takes a container off a network: at once if it runs. With `force` it is no failure if it is not on it. */
+/** Takes a container off a network: at once if it runs. As with Docker, `force` only changes what is said of a container that is not there. */
 export async function disconnect(context: EngineContext, name: string, networkName: string, force: boolean): Promise<void> {
   requireRoot();
   await recordPredefined(context);
@@ -168,7 +168,6 @@ async function disconnectAlone(context: EngineContext, name: string, networkName
   const row = context.store.endpoints.get(network.id, record.id);
   const isActive = isRunning(record) && row?.active === true;
   if (!isActive && (isRunning(record) || !wishedNetworks(context, stored).some(({ id }) => id === network.id))) {
-    if (force) return;
     throw new SampanError("conflict", `container ${record.id} is not connected to network ${network.name}`);
   }
   if (isActive) await detach(context, record, network, row);

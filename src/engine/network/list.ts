@@ -1,4 +1,5 @@
 import { SampanError } from "../../base/errors.ts";
+import { sortedRecord } from "../../base/sorted-record.ts";
 import { PREDEFINED_NETWORKS } from "../../network/model.ts";
 import type { NetworkRecord } from "../../network/model.ts";
 import type { MemberRecord } from "../../storage/state/index.ts";
@@ -51,11 +52,11 @@ function detailsOf(network: NetworkRecord, members: readonly MemberRecord[]): Ne
       })),
     },
     Internal: network.internal, Attachable: network.attachable === true, Ingress: false, ConfigFrom: { Network: "" }, ConfigOnly: false,
-    Containers: Object.fromEntries(own.map((member) => [member.containerId, {
+    Containers: sortedRecord(own.map((member) => [member.containerId, {
       Name: member.name, EndpointID: member.id, MacAddress: member.macAddress ?? "", IPv4Address: withPrefix(member.ipv4), IPv6Address: withPrefix(member.ipv6),
-    }])),
-    Options: network.driver === "bridge" ? { ...network.options, "com.docker.network.bridge.name": network.bridge } : { ...network.options },
-    Labels: { ...network.labels },
+    }] as const)),
+    Options: sortedRecord(network.driver === "bridge" ? { ...network.options, "com.docker.network.bridge.name": network.bridge } : network.options),
+    Labels: sortedRecord(network.labels),
   };
 }
 

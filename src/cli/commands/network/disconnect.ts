@@ -4,7 +4,7 @@ import { forceFlag } from "../shared/flags.ts";
 export const command = defineCommand({
   summary: "Disconnect a container from a network",
   usage: "[OPTIONS] NETWORK CONTAINER",
-  flags: { force: forceFlag("It is no failure if the container is not on it") },
+  flags: { force: forceFlag("As Docker has it; a container is taken off whatever it is doing") },
   args: { min: 2, max: 2 },
   async run(context, { flags, args }) {
     const [network = "", container = ""] = args;

@@ -23,7 +23,8 @@ function networkView(truncate: boolean): ListView<NetworkDetails> {
       Internal: () => String(network.Internal),
       Labels: () => formatLabels(network.Labels),
       Label: (name: string) => network.Labels[name] ?? "",
-      CreatedAt: () => network.Created,
+      // As Go prints a time that it has read from JSON.
+      CreatedAt: () => network.Created.replace("T", " ").replace("Z", " +0000 UTC"),
     }),
   };
 }

@@ -42,6 +42,20 @@ test("on a host that has IPv6 switched off for new interfaces, networks have it 
   expect(world.ask(world.host, `tcp,${address},80`)).toEqual({ [`tcp,${address},80`]: containing("web fd") });
 });
 
+test("where /proc/sys is read-only, as in a container, that is said of the setting that is lacking, and what needs no network runs", async () => {
+  const script = 'mount --bind /proc/sys /proc/sys; mount -o remount,ro,bind /proc/sys; exec "$@"';
+  await using sandbox = createSandbox({ executable: [...world.enter, "sh", "-ec", script, "sh", EXECUTABLE] });
+  const hint = "Where /proc/sys is read-only, as in a container, run with --network none or --network host\n";
+  for (const [setting, command] of [["net.ipv4.ip_forward", ["network", "create", "mine"]], ["net.ipv4.ip_forward", ["run", "--rm", "host", "true"]], [".route_localnet", ["network", "create", "--internal", "mine"]]] as const) {
+    const { exitCode, stderr } = await sandbox.sampan([...command]);
+    expect([exitCode, stderr]).toEqual([command[0] === "run" ? 125 : 1, containing(`${setting} cannot be set to 1 (`)]);
+    expect(stderr).toEndWith(`: read-only file system\n${hint}`);
+  }
+  expect(await sandbox.ok(["network", "ls", "-q", "--filter", "type=custom"])).toBe("");
+  expect(await sandbox.ok(["ps", "-aq"])).toBe("");
+  expect(await sandbox.ok(["run", "--rm", "--network", "none", "host", "echo", "alone"])).toBe("alone");
+});
+
 test("a network that went while its container was at rest is left behind by disconnect", async () => {
   await ok("network", "create", "gone");
   await ok("create", "--name", "web", "--network", "bridge", "host", "sleep", "600");

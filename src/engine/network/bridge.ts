@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { SampanError } from "../../base/errors.ts";
+import { SampanError, errnoOf } from "../../base/errors.ts";
+import { errnoNumber, errnoText } from "../../linux/errno.ts";
 import { configureBridge, createBridge, deleteBridge, hostSysctls } from "../../network/attach.ts";
 import type { BridgeSpec } from "../../network/attach.ts";
 import { parseCidr } from "../../network/ip.ts";
@@ -89,15 +90,23 @@ export async function makeBridgeAlone(context: EngineContext, recorded: NetworkR
 }
 
 /** Turns on what is off, and says so where it is the host's own affair. */
-function setSysctls({ bridge, pools, internal }: NetworkRecord): string[] {
+function setSysctls({ name, bridge, pools, internal }: NetworkRecord): string[] {
   const warnings: string[] = [];
   for (const { path, value, why } of hostSysctls(bridge, pools.some(({ subnet }) => subnet.includes(":")))) {
     const isForwarding = path.endsWith("forward") || path.endsWith("forwarding");
     if (internal && isForwarding) continue; // it has no way out, and needs none
     const file = `/proc/sys/${path}`;
     if (!existsSync(file)) continue; // no IPv6 in this kernel
-    if (readFileSync(file, "utf8").trim() === value) continue;
-    writeFileSync(file, value);
+    try {
+      if (readFileSync(file, "utf8").trim() === value) continue;
+      writeFileSync(file, value);
+    } catch (error) {
+      const key = path.replaceAll("/", ".");
+      const reason = errnoText(errnoNumber(errnoOf(error) ?? "") ?? 0);
+      throw new SampanError("unavailable", `Cannot set up network "${name}": ${key} cannot be set to ${value} (${why}): ${reason}`, {
+        cause: error, hint: "Where /proc/sys is read-only, as in a container, run with --network none or --network host",
+      });
+    }
     if (isForwarding) warnings.push(`${path.replaceAll("/", ".")} was off and is on now: ${why}`);
   }
   return warnings;

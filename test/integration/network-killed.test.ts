@@ -91,6 +91,18 @@ test("a disconnection that was killed has been: routes and published ports go by
   }
 });
 
+test("the bridge of a network whose removal was killed goes with the next network that is made or removed, or with prune", async () => {
+  const bridges = (): string[] => (world.host.ip("link") as { ifname: string }[]).map(({ ifname }) => ifname).filter((name) => name.startsWith("spt")); // ip(8) -j
+  for (const next of [["network", "create", "-o", "bridge=spt1", "other"], ["network", "rm", "other"], ["network", "prune", "-f"], ["network", "reload"]]) {
+    await ok("network", "create", "-o", "bridge=spt0", "short");
+    await killed("before", "network", "rm", "short");
+    expect(bridges()).toContain("spt0");
+    expect(await ok("network", "ls", "-q", "--filter", "name=short")).toBe("");
+    await ok(...next);
+    expect(bridges()).toEqual(next[1] === "create" ? ["spt1"] : []);
+  }
+});
+
 test("a container that ends half connected is on its next start where it was told to be, with nothing left over", async () => {
   await killed("after", "network", "connect", "back", "web");
   await ok("restart", "-t", "0", "web");

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { SampanError, errnoOf } from "../../base/errors.ts";
 import { errnoNumber, errnoText } from "../../linux/errno.ts";
 import { configureBridge, createBridge, deleteBridge, hostSysctls } from "../../network/attach.ts";
@@ -64,6 +64,7 @@ export async function makeBridge(context: EngineContext, network: NetworkRecord)
 /** For whoever is alone on the host already. */
 export async function makeBridgeAlone(context: EngineContext, recorded: NetworkRecord): Promise<ReadyBridge> {
   const { settleDefaultSubnet } = await import("./defaults.ts");
+  await removeStrayBridges(context);
   const network = await settleDefaultSubnet(context, recorded);
   const { bridge, pools } = network;
   // Rules first: they go by the bridge's name, and nobody shall find an open bridge.
@@ -112,8 +113,25 @@ function setSysctls({ name, bridge, pools, internal }: NetworkRecord): string[] 
   return warnings;
 }
 
-/** Under the host's lock: the bridge with its marker; no failure if it is gone. */
-export async function removeBridge(context: EngineContext, network: NetworkRecord): Promise<void> {
-  rmSync(markerPath(context, network.bridge), { force: true });
-  await sendBatches(context, [{ batch: deleteBridge(network.bridge), tolerate: ["ENODEV"] }], { what: `remove network "${network.name}"` });
+/** Under the host's lock; no failure if it is gone. The marker last: a bridge without a network is found by it (`removeStrayBridges`). */
+export async function removeBridge(context: EngineContext, bridge: string): Promise<void> {
+  await sendBatches(context, [{ batch: deleteBridge(bridge), tolerate: ["ENODEV"] }], { what: `remove bridge "${bridge}"` });
+  rmSync(markerPath(context, bridge), { force: true });
+}
+
+/** Bridges that were made in this boot. */
+export function markedBridges(context: EngineContext): string[] {
+  try {
+    return readdirSync(`${context.paths.state}/networks`).filter((name) => !/\.\d+$/.test(name));
+  } catch (error) {
+    if (errnoOf(error) === "ENOENT") return [];
+    throw error;
+  }
+}
+
+/** Under the host's lock: whoever removed the network was killed before its bridge was gone. */
+export async function removeStrayBridges(context: EngineContext): Promise<void> {
+  const marked = markedBridges(context);
+  const wanted = new Set(marked.length === 0 ? [] : context.store.networks.list().map(({ bridge }) => bridge));
+  for (const bridge of marked) if (!wanted.has(bridge)) await removeBridge(context, bridge);
 }

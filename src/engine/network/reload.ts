@@ -1,12 +1,9 @@
-import { readdirSync, rmSync } from "node:fs";
-import { errnoOf } from "../../base/errors.ts";
-import { deleteBridge } from "../../network/attach.ts";
 import { BatchWriter } from "../../network/rtnetlink/batch.ts";
 import { setLink } from "../../network/rtnetlink/link.ts";
 import type { NetworkRecord } from "../../network/model.ts";
 import type { EngineContext } from "../context.ts";
 import { requireRoot } from "../context.ts";
-import { makeBridge, readyIndex, underHostLock } from "./bridge.ts";
+import { makeBridge, markedBridges, readyIndex, removeStrayBridges, underHostLock } from "./bridge.ts";
 import type { ReadyBridge } from "./bridge.ts";
 import { recordPredefined } from "./defaults.ts";
 import { settleMembers } from "./list.ts";
@@ -37,11 +34,7 @@ export async function reloadNetworks(context: EngineContext): Promise<{ readonly
       warn(bridge.warnings);
       await rejoin(context, network, bridge.index, members.map(({ hostInterface }) => hostInterface));
     }
-    for (const bridge of used) {
-      if (networks.some((network) => network.bridge === bridge)) continue;
-      await sendBatches(context, [{ batch: deleteBridge(bridge), tolerate: ["ENODEV"] }], { what: `remove bridge ${bridge}` });
-      rmSync(`${context.paths.state}/networks/${bridge}`, { force: true });
-    }
+    await removeStrayBridges(context);
     warn(await passDocker(context));
     refreshMembers(context, networks.map(({ id }) => id));
     return { warnings: [...warnings] };
@@ -52,16 +45,6 @@ export async function reloadNetworks(context: EngineContext): Promise<{ readonly
 async function readyBridge(context: EngineContext, network: NetworkRecord): Promise<ReadyBridge> {
   const index = readyIndex(context, network);
   return index === undefined ? makeBridge(context, network) : { index, warnings: await blockedByOthers(context, network) };
-}
-
-/** Bridges that were made in this boot. */
-function markedBridges(context: EngineContext): string[] {
-  try {
-    return readdirSync(`${context.paths.state}/networks`).filter((name) => !/\.\d+$/.test(name));
-  } catch (error) {
-    if (errnoOf(error) === "ENOENT") return [];
-    throw error;
-  }
 }
 
 /** A bridge that was removed under its members is a new one, and they are on it again. */

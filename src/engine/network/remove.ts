@@ -5,7 +5,7 @@ import { removeNetwork as removeElements } from "../../network/nftables.ts";
 import type { Filters, PruneResult } from "../api.ts";
 import type { EngineContext } from "../context.ts";
 import { requireRoot } from "../context.ts";
-import { removeBridge, underHostLock } from "./bridge.ts";
+import { removeBridge, removeStrayBridges, underHostLock } from "./bridge.ts";
 import { appendNetworkEvent } from "./events.ts";
 import { unloadRules } from "./filter.ts";
 import { hostNamesOf } from "./host-names.ts";
@@ -25,7 +25,7 @@ export async function removeNetwork(context: EngineContext, name: string): Promi
   await dropNetwork(context, networkOf(row));
 }
 
-/** The record first: from then on nobody joins. What a crash leaves of the rest, `network reload` removes. */
+/** The record first: from then on nobody joins. What a crash leaves of the rest is removed by the next one who makes or removes a network. */
 export async function dropNetwork(context: EngineContext, network: NetworkRecord): Promise<void> {
   await underHostLock(context, async () => {
     const { store } = context;
@@ -35,7 +35,8 @@ export async function dropNetwork(context: EngineContext, network: NetworkRecord
       return true;
     }, { durable: true });
     if (!gone) return;
-    await removeBridge(context, network);
+    await removeBridge(context, network.bridge);
+    await removeStrayBridges(context);
     await unloadRules(context, removeElements(firewallNetwork(network), hostNamesOf(context.paths.root).table));
     // What would stay is a jump for a bridge that is gone, and goes with the next change.
     await passDocker(context);
@@ -59,6 +60,7 @@ export async function pruneNetworks(context: EngineContext, filters: Filters = {
       if (!(error instanceof SampanError) || error.kind !== "conflict") throw error;
     }
   }
+  if (deleted.length === 0) await underHostLock(context, () => removeStrayBridges(context));
   return { deleted, reclaimedBytes: 0 };
 }
 

@@ -254,9 +254,8 @@ static long init(void) {
   while (pid == 0 && !__atomic_load_n(alone, __ATOMIC_SEQ_CST)) if (++spins > 1u << 26) return -ETIMEDOUT; else SYS(__NR_sched_yield, 0);
   i32 self = (i32)SYS(__NR_getpid, 0); /* of a terminal the program has the foreground: Ctrl-C and job control are its own */
   if (pid == 0) SYS(__NR_setpgid, 0, 0), SYS(__NR_ioctl, 0, 0x5410 /* TIOCSPGRP */, &self), SYS(__NR_rt_sigprocmask, 2, &none, 0, 8);
-  if (pid <= 0) return pid;
-  SYS(__NR_close, 3), __atomic_store_n(alone, 1, __ATOMIC_SEQ_CST);
-  quit(shell_status(supervise(pid), 0));
+  if (pid > 0) SYS(__NR_close, 3), __atomic_store_n(alone, 1, __ATOMIC_SEQ_CST), quit(shell_status(supervise(pid), 0));
+  return pid;
 }
 
 /* Waits for the child without a monitor: signals that arrive are the child's. */

@@ -14,9 +14,11 @@ const rules: readonly Rule[] = [
   ({ name }) => name !== undefined && !/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) && `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`,
   ({ workdir }) => workdir !== undefined && workdir !== "" && !workdir.startsWith("/") && `the working directory '${workdir}' is invalid, it needs to be an absolute path`,
   ({ user }) => user !== undefined && user !== "" && userProblem(user),
-  // sethostname(2): at most 64 bytes.
+  // sethostname(2), setdomainname(2): at most 64 bytes. Both are written into the hosts file, where white space ends a name.
   ({ hostname }) => hostname !== undefined && Buffer.byteLength(hostname) > 64 && `invalid hostname: ${hostname} is longer than 64 bytes`,
   ({ hostname }) => hostname !== undefined && /[\s/\0]/.test(hostname) && `invalid hostname: ${JSON.stringify(hostname)}`,
+  ({ domainname }) => domainname !== undefined && Buffer.byteLength(domainname) > 64 && `invalid domainname: ${domainname} is longer than 64 bytes`,
+  ({ domainname }) => domainname !== undefined && /[\s/\0]/.test(domainname) && `invalid domainname: ${JSON.stringify(domainname)}`,
   ({ platform }) => platform !== undefined && !/^[a-z0-9]+(\/[a-z0-9_]+(\/[a-z0-9.]+)?)?$/.test(platform) && `invalid platform ${JSON.stringify(platform)}: expected os[/arch[/variant]]`,
   ({ remove, restart }) => remove && restart.name !== "no" && "conflicting options: cannot specify both --restart and --rm",
   ({ pidMode }) => pidMode !== "" && !/^(host|container:.+)$/.test(pidMode) && "--pid: invalid PID mode",

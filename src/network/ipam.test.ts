@@ -88,6 +88,7 @@ describe("pools", () => {
     [{ subnet: "127.1.0.0/16" }, "not a block of unicast addresses"],
     [{ subnet: "239.0.0.0/8" }, "not a block of unicast addresses"],
     [{ subnet: "fe80::/64" }, "not a block of unicast addresses"],
+    [{ subnet: "::ffff:10.0.0.0/120" }, "not a block of unicast addresses"],
     [{ subnet: "10.0.0.0/24", gateway: "10.0.1.1" }, "parent subnet 10.0.0.0/24 doesn't contain this address"],
     [{ subnet: "10.0.0.0/24", gateway: "10.0.0.0" }, "it is the network address"],
     [{ subnet: "10.0.0.0/24", gateway: "x" }, "invalid gateway x: invalid address"],

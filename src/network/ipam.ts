@@ -63,7 +63,7 @@ export function poolProblems(pool: { subnet: string; gateway?: string; ipRange?:
     problems.push(`invalid subnet ${pool.subnet}: too small for a gateway and a container, it should be /${bitsOf(subnet.family) - 2} or larger`);
     return problems;
   }
-  if (subnet.base === 0n || overlapsBlock("127.0.0.0/8", subnet) || overlapsBlock("224.0.0.0/3", subnet) || overlapsBlock("ff00::/8", subnet) || overlapsBlock("fe80::/10", subnet)) {
+  if (subnet.base === 0n || overlapsBlock("127.0.0.0/8", subnet) || overlapsBlock("224.0.0.0/3", subnet) || overlapsBlock("ff00::/8", subnet) || overlapsBlock("fe80::/10", subnet) || overlapsBlock("::/8", subnet)) {
     problems.push(`invalid subnet ${pool.subnet}: not a block of unicast addresses that a network can have`);
   }
   const inside = (what: string, text: string): IpAddress | undefined => {

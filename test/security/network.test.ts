@@ -111,6 +111,10 @@ test("names that a container would like to be known by write nothing else into t
     const { exitCode } = await world.sandbox.sampan(["run", "--rm", "--network", "aa", "--network-alias", alias, "host", "true"]);
     expect(exitCode).toBe(125);
   }
+  for (const flag of ["--hostname", "--domainname"]) {
+    const { exitCode, stderr } = await world.sandbox.sampan(["run", "--rm", flag, "x\n192.0.2.1 bank", "host", "true"]);
+    expect([exitCode, stderr]).toEqual([125, matching(/^sampan: invalid (host|domain)name: "x\\n192\.0\.2\.1 bank"\n/)]);
+  }
   // Nor does a container that makes its own file a huge one stop the others.
   await ok("exec", "a1", "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x >> /etc/hosts");
   await ok("run", "-d", "--name", "after", "--network", "aa", "host", "sleep", "600");

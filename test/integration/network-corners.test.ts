@@ -89,17 +89,8 @@ test("thousands of ports, as for telephony, are published, answer, and go, where
   expect(world.ask(world.outside, udp)).toEqual({ [udp]: "refused" });
 });
 
-/** Waits for one SCTP packet on a raw socket, whether the kernel has SCTP or not, and says whence and whither it came. */
-const RECEIVER = `
-import socket, struct
-s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132)
-print("ready", flush=True)
-packet, (sender, _) = s.recvfrom(4096)
-body = packet[(packet[0] & 15) * 4:]
-print("INIT" if body[12] == 1 else "?", sender, *struct.unpack("!HH", body[:4]), flush=True)
-`;
-/** Sends the first chunk of an SCTP association (RFC 9260, 3.3.2), with its CRC32c, to 198.51.100.1:5000. */
-const SENDER = `
+/** SCTP by raw sockets, whether the kernel has it or not: a packet of one chunk (RFC 9260, 3.3.2 and 3.3.3) with its CRC32c, and what came. */
+const SCTP = `
 import socket, struct
 def crc32c(data):
     crc = 0xffffffff
@@ -107,9 +98,32 @@ def crc32c(data):
         crc ^= byte
         for _ in range(8): crc = (crc >> 1) ^ (0x82f63b78 if crc & 1 else 0)
     return struct.pack("<I", crc ^ 0xffffffff)
-init = struct.pack("!BBHIIHHI", 1, 0, 20, 0x1234, 65536, 1, 1, 1)
-ports = struct.pack("!HHI", 40000, 5000, 0)
-socket.socket(socket.AF_INET, socket.SOCK_RAW, 132).sendto(ports + crc32c(ports + bytes(4) + init) + init, ("198.51.100.1", 5000))
+def packet(source, destination, tag, kind, own, parameters=b""):
+    chunk = struct.pack("!BBHIIHHI", kind, 0, 20 + len(parameters), own, 65536, 1, 1, 1) + parameters
+    header = struct.pack("!HHI", source, destination, tag)
+    return header + crc32c(header + bytes(4) + chunk) + chunk
+def receive(kind):
+    # A kernel that has SCTP answers as well: it knows of no such association.
+    while True:
+        data, (sender, _) = s.recvfrom(4096)
+        body = data[(data[0] & 15) * 4:]
+        if body[12] == kind: break
+    source, destination, tag = struct.unpack("!HHI", body[:8])
+    return sender, source, destination, tag, struct.unpack("!I", body[16:20])[0], crc32c(body[:8] + bytes(4) + body[12:]) == body[8:12]
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 132)
+`;
+/** Waits for an INIT and answers it, with a cookie. */
+const RECEIVER = `${SCTP}
+print("ready", flush=True)
+sender, source, destination, tag, theirs, good = receive(1)
+print(sender, source, destination, tag, theirs, good, flush=True)
+s.sendto(packet(destination, source, theirs, 2, 0x5678, struct.pack("!HHI", 7, 8, 1)), (sender, 0))
+`;
+/** Begins an association with 198.51.100.1:5000 and prints the answer. */
+const SENDER = `${SCTP}
+s.settimeout(15)
+s.sendto(packet(40000, 5000, 0, 1, 0x1234), ("198.51.100.1", 0))
+print(*receive(2))
 `;
 
 test("a port of SCTP is published as others are, and is no port of TCP", async () => {
@@ -117,9 +131,10 @@ test("a port of SCTP is published as others are, and is no port of TCP", async (
   await world.serve("web", "-p", "5000:80");
   expect(await ok("port", "receiver", "7000/sctp")).toBe("0.0.0.0:5000\n[::]:5000");
   while (!(await ok("logs", "receiver")).includes("ready")) await new Promise((resolve) => setTimeout(resolve, 20));
-  world.outside.run("/usr/bin/python3", "-c", SENDER);
+  // The answer comes from where it was asked for, and both with a sum that holds.
+  expect(world.outside.run("/usr/bin/python3", "-c", SENDER)).toBe(`198.51.100.1 5000 40000 ${0x1234} ${0x5678} True\n`);
   await ok("wait", "receiver");
-  expect(await ok("logs", "receiver")).toBe("ready\nINIT 198.51.100.9 40000 7000");
+  expect(await ok("logs", "receiver")).toBe(`ready\n198.51.100.9 40000 7000 0 ${0x1234} True`);
   expect(world.ask(world.outside, "tcp,198.51.100.1,5000")).toEqual({ "tcp,198.51.100.1,5000": "web 198.51.100.9" });
   await ok("rm", "-f", "receiver", "web");
 });

@@ -75,15 +75,14 @@ function filtersOf({ pools }: NetworkRecord): ("iptables" | "ip6tables")[] {
 export async function blockedByOthers(context: EngineContext, network: NetworkRecord): Promise<string[]> {
   if (network.internal) return [];
   const nft = findTool("nft");
-  // Without that table nft fails, and says so where nobody listens.
-  const firewalld = nft === undefined ? "" : (await runTool(context, nft, ["list", "table", "inet", "firewalld"])).stdout;
-  // Others than plain iptables are told to let both families pass in one sentence.
+  // Tersely: without the elements of sets, of which there may be thousands.
+  const ruleset = nft === undefined ? "" : (await runTool(context, nft, ["-t", "list", "ruleset"])).stdout;
+  // Most are told to let both families pass in one sentence.
   const blocked = new Set<string>();
   for (const program of filtersOf(network)) {
     const save = findTool(`${program}-save`);
     const filter = save === undefined ? "" : (await runTool(context, save, ["-t", "filter"])).stdout;
-    const sentence = forwardingBlocked(network.bridge, filter, firewalld, program);
-    if (sentence !== undefined) blocked.add(sentence);
+    for (const sentence of forwardingBlocked(network.bridge, filter, ruleset, program)) blocked.add(sentence);
   }
   return [...blocked];
 }

@@ -8,6 +8,7 @@ import type { PlanStore } from "../runtime/kept-plans.ts";
 import type { StateStore } from "../storage/state/index.ts";
 import { openState } from "../storage/state/index.ts";
 import { readCgroupHost } from "../runtime/cgroups/files.ts"; // no compiler: lists need none
+import { bindState } from "./bind-state.ts";
 import { findKeel } from "./executor.ts";
 import type { Paths } from "./paths.ts";
 import { pathsOf } from "./paths.ts";
@@ -45,6 +46,7 @@ export class EngineContext implements Disposable {
     if (!this.#store) {
       makePrivate(this.paths.root);
       makePrivate(this.paths.state);
+      bindState(this.paths);
       this.#store = openState(this.paths.database);
     }
     return this.#store;

@@ -55,6 +55,19 @@ describe("restart policies", () => {
     await box.ok(["rm", "-f", "kept"]);
   });
 
+  test("whoever sleeps until the next start sleeps by a clock of its own: what the wall clock says meanwhile does not matter", async () => {
+    const id = await background("clocked", "echo x >> /runs; exit 1", "--restart", "always");
+    const runs = (): number => readFileSync(join(box.root, "containers", id, "upper/runs"), "utf8").length / 2;
+    await until("it sleeps for a second or more", () => rowOf(id)?.["status"] === "restarting" && Number(rowOf(id)?.["restartCount"]) >= 5 && rowOf(id)?.["monitorPid"] !== null);
+    const before = runs();
+    // As if the clock had been set back by an hour.
+    const database = openState();
+    database.run("UPDATE containers SET nextRestartMs = nextRestartMs + 3600000, finishedMs = finishedMs + 3600000 WHERE id = ?", [id]);
+    database.close();
+    await until("it has run again", () => runs() > before);
+    await box.ok(["rm", "-f", "clocked"]);
+  });
+
   test("--rm and --restart exclude each other", async () => {
     expectFailure(await box.sampan(["run", "--rm", "--restart", "always", ...base, "--rootfs", rootfs, "true"]), "--restart and --rm", 125);
   });
@@ -62,13 +75,14 @@ describe("restart policies", () => {
 
 describe("the truth", () => {
   test("kill -9 of the command line: the container goes on, and is finished at its end", async () => {
-    const cli = box.start(["run", ...base, "--name", "orphan", "--rootfs", rootfs, "sh", "-c", "sleep 0.6; exit 6"]);
+    const cli = box.start(["run", ...base, "--name", "orphan", "--rootfs", rootfs, "sh", "-c", "while [ ! -e /go ]; do sleep 0.05; done; exit 6"]);
     const find = (): Promise<string> => box.ok(["ps", "-q", "--no-trunc", "-f", "name=orphan"]);
     await until("it runs", async () => (await find()) !== "");
     const id = await find();
     cli.kill("SIGKILL");
     await sleep(100);
     expect((await stateOf("orphan")).Status).toBe("running");
+    await box.ok(["exec", "orphan", "touch", "/go"]);
     await until("it is finished without anybody looking", () => rowOf(id)?.["status"] === "exited");
     expect(rowOf(id)?.["exitCode"]).toBe(6);
     await box.ok(["rm", "orphan"]);
@@ -116,6 +130,21 @@ describe("the truth", () => {
     expect(await box.ok(["system", "boot"])).toBe("");
     await box.ok(["rm", "-f", ...ids, stopped]);
     expect([...ids, stopped].flatMap(leftovers)).toEqual([]);
+  });
+});
+
+describe("another run state", () => {
+  test("is refused while containers run with the first, and taken when none does", async () => {
+    const id = await background("here", "exec sleep 1000");
+    const elsewhere = (args: string[]): ReturnType<typeof box.sampan> => box.sampan(args, { env: { SAMPAN_STATE: join(directory, "elsewhere") } });
+    for (const args of [["ps"], ["rm", "-f", "here"], ["stop", "here"]])
+      expectFailure(await elsewhere(args), `Cannot use root "${box.root}" with state "${join(directory, "elsewhere")}": containers of it run with state "${box.state}"`);
+    expect((await stateOf("here")).Status).toBe("running");
+    await box.ok(["stop", "-t", "0", "here"]);
+    expect((await elsewhere(["start", "here"])).exitCode).toBe(0);
+    expectFailure(await box.sampan(["ps"]), "Cannot use root");
+    expect((await elsewhere(["rm", "-f", "here"])).exitCode).toBe(0);
+    expect([await box.ok(["ps", "-aq"]), leftovers(id)]).toEqual(["", []]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { openSync, closeSync, readFileSync } from "node:fs";
+import { chmodSync, openSync, closeSync, readFileSync, readdirSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { SAMPAN, busyboxRootfs, createSandbox, waitFor } from "../support/index.ts";
@@ -109,6 +109,25 @@ test("it ends with 137 when the container is killed, and is refused in Docker's 
     await sandbox.ok(["unpause", "web"]);
   }
   expect((await sandbox.sampan(["exec", "nosuch", "true"])).stderr).toContain("No such container: nosuch");
+});
+
+test("where keel cannot be started, that is told, and no record of a command stays", async () => {
+  const keel = readdirSync(sandbox.root).find((name) => name.startsWith("keel-")) ?? "";
+  const records = (): Promise<string> => sandbox.ok(["inspect", "-f", "{{json .ExecIDs}} {{.State.Status}}", "web"]);
+  const before = await records();
+  chmodSync(join(sandbox.root, keel), 0o600);
+  try {
+    for (const flags of [[], ["-d"]]) {
+      const { exitCode, stderr } = await sandbox.sampan(["exec", ...flags, "web", "true"]);
+      expect(exitCode).not.toBe(0);
+      expect(stderr).toContain("EACCES");
+      expect(stderr.trimEnd().split("\n").length).toBeLessThanOrEqual(2);
+      expect(await records()).toBe(before);
+    }
+  } finally {
+    chmodSync(join(sandbox.root, keel), 0o700);
+  }
+  expect(await sh("echo again")).toBe("again");
 });
 
 test("limits hold for it: two busy loops, one by exec, share the container's CPU", async () => {

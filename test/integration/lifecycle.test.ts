@@ -74,8 +74,7 @@ describe("states", () => {
 describe("removal by force", () => {
   test("of a container in the foreground: its command line ends with 137, without a word", async () => {
     const foreground = box.sampan(["run", ...base, "--name", "watched", "--rootfs", rootfs, "sh", "-c", "echo here; exec sleep 1000"]);
-    await until("it runs", async () => (await box.ok(["ps", "-q"])) !== "");
-    await sleep(50);
+    await until("it has spoken", async () => (await box.sampan(["logs", "watched"])).stdout === "here\n");
     await box.ok(["rm", "-f", "watched"]);
     expect(await foreground).toMatchObject({ exitCode: 137, stdout: "here\n", stderr: "" });
     expect(await box.ok(["ps", "-aq"])).toBe("");
@@ -87,7 +86,7 @@ describe("removal by force", () => {
     const began = performance.now();
     await box.ok(["rm", "-f", ...names]);
     // The bar on an idle machine is half a second (bench/density.ts).
-    expect(performance.now() - began).toBeLessThan(5000);
+    expect(performance.now() - began).toBeLessThan(15_000);
     expect(ids.flatMap(leftovers)).toEqual([]);
   }, 60_000);
 
@@ -107,44 +106,51 @@ describe("removal by force", () => {
   });
 });
 
+/** How many lines a container has written into a file of its own. */
+const linesOf = (id: string, file: string): number => {
+  const path = join(box.root, "containers", id, "upper", file);
+  return existsSync(path) ? readFileSync(path, "utf8").split("\n").length - 1 : 0;
+};
+
+/** Until its program, in its n-th run, has said that its traps are set. */
+const listening = (id: string, run = 1): Promise<void> => until("it listens", () => linesOf(id, "ready") === run);
+
 describe("stop and kill", () => {
   test("a program that listens ends with its own code, at once", async () => {
-    await background("polite", "trap 'exit 5' TERM; while true; do sleep 0.01; done");
-    await sleep(100);
+    await listening(await background("polite", "trap 'exit 5' TERM; echo >> /ready; while true; do sleep 0.01; done"));
     const began = performance.now();
     await box.ok(["stop", "polite"]);
-    expect(performance.now() - began).toBeLessThan(1000);
+    expect(performance.now() - began).toBeLessThan(8000); // long before it would be killed
     expect(await stateOf("polite")).toMatchObject({ Status: "exited", ExitCode: 5 });
     expect(await box.ok(["stop", "polite"])).toBe("polite");
     await box.ok(["rm", "polite"]);
   });
 
   test("the stop signal: the container's own, or the one asked for; then SIGKILL when time is up", async () => {
-    await background("own", "trap 'exit 9' USR1; trap 'exit 8' INT; trap '' TERM; while true; do sleep 0.01; done", "--stop-signal", "USR1", "--stop-timeout", "1");
-    await sleep(100);
+    const id = await background("own", "trap 'exit 9' USR1; trap 'exit 8' INT; trap '' TERM; echo >> /ready; while true; do sleep 0.01; done", "--stop-signal", "USR1", "--stop-timeout", "1");
+    await listening(id);
     await box.ok(["stop", "own"]);
     expect((await stateOf("own")).ExitCode).toBe(9);
     await box.ok(["start", "own"]);
-    await sleep(100);
+    await listening(id, 2);
     await box.ok(["stop", "-s", "int", "own"]);
     expect((await stateOf("own")).ExitCode).toBe(8);
     await box.ok(["start", "own"]);
-    await sleep(100);
+    await listening(id, 3);
     const began = performance.now();
     await box.ok(["stop", "-s", "TERM", "own"]);
     expect((await stateOf("own")).ExitCode).toBe(137);
-    expect(performance.now() - began).toBeWithin(950, 3000);
+    expect(performance.now() - began).toBeWithin(950, 8000);
     await box.ok(["rm", "own"]);
   });
 
   test("kill sends what it is told, and waits for SIGKILL", async () => {
-    const id = await background("killed", "trap 'echo hup >> /heard' HUP; while true; do sleep 0.01; done");
-    await sleep(100);
-    for (const signal of ["HUP", "sighup", "1"]) {
+    const id = await background("killed", "trap 'echo hup >> /heard' HUP; echo >> /ready; while true; do sleep 0.01; done");
+    await listening(id);
+    for (const [i, signal] of ["HUP", "sighup", "1"].entries()) {
       await box.ok(["kill", "-s", signal, "killed"]);
-      await sleep(50);
+      await until("the signal was heard", () => linesOf(id, "heard") === i + 1);
     }
-    await until("three signals were heard", () => readFileSync(join(box.root, "containers", id, "upper/heard"), "utf8") === "hup\nhup\nhup\n");
     const { Pid } = await stateOf("killed");
     await box.ok(["kill", "killed"]);
     expect(isAlive(Pid)).toBe(false);
@@ -152,6 +158,21 @@ describe("stop and kill", () => {
     expectFailure(await box.sampan(["kill", "killed"]), `Cannot kill container: killed: Container ${id} is not running`);
     expectFailure(await box.sampan(["kill", "-s", "FOO", "killed"]), "Invalid signal: FOO");
     await box.ok(["rm", "killed"]);
+  });
+
+  test("stop of one that was unpaused a moment ago, or is unpaused at the same time", async () => {
+    const id = await background("thawed", "trap 'exit 5' TERM; echo >> /ready; while true; do sleep 0.01; done");
+    for (let round = 1; round <= 3; round++) {
+      await listening(id, round);
+      await box.ok(["pause", "thawed"]);
+      if (round < 3) await box.ok(["unpause", "thawed"]);
+      const [stopped, unpaused] = await Promise.all([box.sampan(["stop", "thawed"]), round < 3 ? undefined : box.sampan(["unpause", "thawed"])]);
+      expect(stopped.exitCode).toBe(0);
+      if (unpaused?.exitCode === 1) expect(unpaused.stderr).toContain(`Container ${id} is not `);
+      expect(await stateOf("thawed")).toMatchObject({ Status: "exited", Paused: false, ExitCode: 5 });
+      await box.ok(["start", "thawed"]);
+    }
+    await box.ok(["rm", "-f", "thawed"]);
   });
 
   test("restart: another process, the same container; one with --rm survives it", async () => {

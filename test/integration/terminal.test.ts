@@ -23,7 +23,7 @@ async function shell(...flags: string[]): Promise<Pty> {
 }
 
 async function gone(name: string): Promise<void> {
-  await waitFor(`"${name}" to be gone`, async () => (await sandbox.sampan(["container", "inspect", name])).exitCode === 1, 4_000);
+  await waitFor(`"${name}" to be gone`, async () => (await sandbox.sampan(["container", "inspect", name])).exitCode === 1);
 }
 
 describe("what the program sees", () => {
@@ -49,9 +49,7 @@ describe("what the program sees", () => {
     pty.send("stty size\r");
     await pty.expect("30 100");
     pty.resize(41, 132);
-    await Bun.sleep(200);
-    pty.send("stty size\r");
-    await pty.expect("41 132");
+    await waitFor("the new size", () => { pty.send("stty size\r"); return pty.output.includes("41 132"); });
     pty.send("exit 5\r");
     expect((await pty.exited).exitCode).toBe(5);
   });
@@ -74,8 +72,8 @@ describe("what the program sees", () => {
 
   test("keys reach it raw: ^C is the foreground program's, ^D ends the shell", async () => {
     await using pty = await shell("--rm", "-it");
-    pty.send("sleep 60\r");
-    await Bun.sleep(200);
+    pty.send(`sh -c 'echo rea""dy; exec sleep 60'\r`);
+    await pty.expect("ready");
     pty.send("\u0003");
     await pty.expect("# ");
     pty.send("echo code=$?\r");
@@ -86,14 +84,17 @@ describe("what the program sees", () => {
 
   test("job control works", async () => {
     await using pty = await shell("--rm", "-it");
-    pty.send("cat\r");
-    await Bun.sleep(200);
+    pty.send(`sh -c 'echo rea""dy; exec cat'\r`);
+    await pty.expect("ready");
     pty.send("\u001a");
     await pty.expect("Stopped");
     await pty.expect("# ");
     pty.send("fg\r");
-    await pty.expect("cat");
-    await Bun.sleep(200);
+    let typed = 0;
+    await waitFor("cat to read again: each line shows twice", () => {
+      pty.send("line\r");
+      return pty.output.split("line").length - 1 > ++typed;
+    });
     pty.send("\u0003");
     await pty.expect("# ");
     pty.send("exit 4\r");
@@ -125,7 +126,7 @@ describe("the person's terminal", () => {
     await Bun.sleep(300);
     await sandbox.sampan(["rm", "-f", "struck"]);
     await pty.exited;
-    await waitFor("the terminal to be as it was", async () => !(await pty.modes()).raw, 5_000);
+    await waitFor("the terminal to be as it was", async () => !(await pty.modes()).raw);
     expect(await pty.modes()).toEqual(COOKED);
     await gone("struck");
   });
@@ -136,7 +137,7 @@ describe("the person's terminal", () => {
     const monitor = Number(/^\d+/.exec(readFileSync(join(sandbox.state, "containers", inspected?.Id ?? "", "monitor"), "utf8"))?.[0]);
     process.kill(monitor, "SIGKILL");
     await pty.exited;
-    await waitFor("the terminal to be as it was", async () => !(await pty.modes()).raw, 5_000);
+    await waitFor("the terminal to be as it was", async () => !(await pty.modes()).raw);
     await sandbox.ok(["rm", "-f", "monitored"]);
   });
 
@@ -161,8 +162,8 @@ describe("detach", () => {
 
   test("--detach-keys, and a ctrl-p that is followed by something else reaches the program", async () => {
     await using pty = await shell("-it", "--name", "keys", "--detach-keys", "ctrl-x,x");
-    pty.send("cat -v\r");
-    await Bun.sleep(200);
+    pty.send('echo rea""dy; cat -v\r');
+    await pty.expect("ready");
     pty.send("\u0010\u0011\u0018y\r");
     await pty.expect("^P");
     await pty.expect("^Xy");

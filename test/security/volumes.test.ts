@@ -60,9 +60,9 @@ test("an image whose directory is a link to the host's fills a volume from insid
   symlinkSync("/etc/shadow", join(rootfs, "trap/shadow"));
   await sh(["-v", "f1:/to-host"], "true");
   expect(existsSync(dataOf("f1")) ? readdirSync(dataOf("f1")) : []).toEqual([]);
-  // Inside the image, /etc is its own.
+  // Inside the image, /etc is its own; there what the engine mounts over it finds its places.
   await sh(["-v", "f2:/to-etc"], "true");
-  expect(readdirSync(dataOf("f2")).sort()).toEqual(readdirSync(join(rootfs, "etc")).sort());
+  expect(readdirSync(dataOf("f2")).sort()).toEqual([...readdirSync(join(rootfs, "etc")), "hostname", "hosts", "resolv.conf"].sort());
   expect(readFileSync(join(dataOf("f2"), "passwd"), "utf8")).toBe(readFileSync(join(rootfs, "etc/passwd"), "utf8"));
   // Links are copied as links.
   const { stdout } = await sh(["-v", "f3:/trap"], "readlink /trap/inner; readlink /trap/shadow; cat /trap/inner/key");

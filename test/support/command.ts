@@ -74,7 +74,7 @@ export async function runOk(command: string[], options: CommandOptions = {}): Pr
 }
 
 /** Polls until `probe` gives a value; throws with `what` after `timeoutMs`. */
-export async function waitFor<T>(what: string, probe: () => T | undefined | false | Promise<T | undefined | false>, timeoutMs = 10_000): Promise<T> {
+export async function waitFor<T>(what: string, probe: () => T | undefined | false | Promise<T | undefined | false>, timeoutMs = 30_000): Promise<T> {
   const until = performance.now() + timeoutMs;
   for (;;) {
     const value = await probe();

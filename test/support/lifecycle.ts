@@ -21,7 +21,7 @@ export function expectFailure(result: CommandResult, words: string, exitCode = 1
   expect(result).toMatchObject({ exitCode, stderr: containing(words) });
 }
 
-export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 5000): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`It never came to this: ${what}`);

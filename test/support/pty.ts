@@ -27,7 +27,7 @@ export interface Pty extends AsyncDisposable {
   send(text: string): void;
   /**
    * Waits until the pattern shows up after what was matched last, and returns the match. Throws with what was
-   * shown instead after `timeoutMs` (10 s), or at once when the command has ended.
+   * shown instead after `timeoutMs` (30 s), or at once when the command has ended.
    */
   expect(pattern: string | RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
   resize(rows: number, cols: number): void;
@@ -98,7 +98,7 @@ export async function openPty(command: string[], options: PtyOptions = {}): Prom
     send(text) {
       order({ send: Buffer.from(text).toString("base64") });
     },
-    expect(pattern, timeoutMs = 10_000) {
+    expect(pattern, timeoutMs = 30_000) {
       const { promise, resolve, reject } = Promise.withResolvers<RegExpExecArray>();
       const give = (outcome: () => void): void => {
         clearTimeout(limit);

@@ -1,15 +1,28 @@
 /** What may be said of a container: what a program that has no types gets wrong is refused, all of it at once, before anything is made. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CONTAINER, CONTAINERS, ENGINE, IMAGES, NETWORKS, REGISTRIES, RUNNING, STARTABLE, VOLUMES } from "../../src/library/calls.ts";
 import { CreatedContainer, Engine, ProblemsError, RunningContainer } from "../../src/library/index.ts";
 import type { Filters, RunOptions } from "../../src/library/index.ts";
+import { waitFor } from "../support/index.ts";
 import { rejection } from "../support/rejection.ts";
 
 let directory = "";
 let engine: Engine;
+
+/** Processes with this path in their command line. */
+function usersOf(path: string): string[] {
+  return readdirSync("/proc").filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, "latin1").includes(path);
+    } catch {
+      return false; // it has ended
+    }
+  });
+}
 
 async function problemsOf(promise: Promise<unknown>): Promise<ProblemsError> {
   const error = await rejection(promise);
@@ -23,10 +36,15 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  // Nothing was made, or it has gone by itself.
-  expect(await engine.containers.list({ all: true })).toEqual([]);
-  await engine[Symbol.asyncDispose]();
-  rmSync(directory, { recursive: true, force: true });
+  try {
+    // Nothing was made, or it goes by itself: one whose caller threw is finished by a process of its own.
+    await waitFor("the containers to have gone", async () => (await engine.containers.list({ all: true })).length === 0);
+    await engine[Symbol.asyncDispose]();
+    // That process has the store open a little longer, and would put files into a directory that is being removed.
+    await waitFor("nobody to use the store", () => usersOf(directory).length === 0);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
 });
 
 describe("options", () => {

@@ -78,7 +78,10 @@ describe("what the program sees", () => {
     await pty.expect("# ");
     pty.send("echo code=$?\r");
     await pty.expect("code=130");
-    pty.send("false\r\u0004");
+    await pty.expect("# ");
+    pty.send("false\r");
+    await pty.expect("# "); // before, the terminal itself would take ^D for the end of a line
+    pty.send("\u0004");
     expect((await pty.exited).exitCode).toBe(1);
   });
 

@@ -83,13 +83,15 @@ describe("save and load", () => {
     await using sandbox = createSandbox();
     writeFileSync(join(dir, "junk"), "this is no archive at all\n".repeat(100));
     await runOk(["tar", "-cf", join(dir, "plain.tar"), "-C", dir, "junk"]);
-    const refusals = [["junk", /Cannot/], ["plain.tar", /neither manifest.json nor index.json.*\n.*sampan import/], ["nothing", /no such file or directory/]] as const;
+    const refusals = [["junk", /^sampan: Cannot load archive "[^"]*junk": this is not a tar header/], ["plain.tar", /neither manifest.json nor index.json.*\n.*sampan import/], ["nothing", /no such file or directory/]] as const;
     for (const [file, why] of refusals) {
       const { exitCode, stderr } = await sandbox.sampan(["load", "-i", join(dir, file)]);
       expect([exitCode, stderr]).toEqual([1, expect.stringMatching(why) as string]);
     }
     const stdin = await sandbox.sampan(["load"], { input: readFileSync(join(dir, "plain.tar")) });
     expect(stdin.stderr).not.toContain("/proc/");
+    const imported = await sandbox.sampan(["import", join(dir, "junk"), "junk:1"]);
+    expect(imported.stderr).toMatch(/^Importing\nsampan: Cannot import "[^"]*junk": this is not a tar header/);
   }, 30_000);
 });
 

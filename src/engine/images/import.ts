@@ -9,7 +9,7 @@ import { openContent, registerImage } from "./catalog.ts";
 import { keepContent } from "./keep.ts";
 import { LayerStore } from "./layer-store.ts";
 import { makeLayer } from "./new-layer.ts";
-import { openSource, openUrl } from "./source.ts";
+import { aboutArchive, openSource, openUrl } from "./source.ts";
 
 /** A root filesystem as an image of one layer. */
 export async function importImage(context: EngineContext, source: CopySource | { readonly url: string }, request: ImportRequest, { signal, onProgress }: WithProgress): Promise<{ id: string }> {
@@ -25,7 +25,8 @@ export async function importImage(context: EngineContext, source: CopySource | {
   onProgress?.({ status: "Importing" });
   const name = "url" in source ? source.url : "path" in source ? source.path : "-";
   const tar = "url" in source ? openUrl(source.url, "import", { signal, onProgress }) : openSource(source, "import");
-  const { descriptor, diffId } = await makeLayer(content, layers, keep, notEmpty(tar, name === "-" ? "standard input" : `"${name}"`), [], signal);
+  const { descriptor, diffId } = await makeLayer(content, layers, keep, notEmpty(tar, name === "-" ? "standard input" : `"${name}"`), [], signal)
+    .catch((error: unknown) => { throw aboutArchive(error, "import", name); });
   const config = appendLayer(empty, diffId, { created: new Date().toISOString(), comment: request.message === "" ? `Imported from ${name}` : request.message });
   const { digestOf } = await import("../../oci/digest.ts");
   const { encodeJson } = await import("../../oci/manifest.ts");

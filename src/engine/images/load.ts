@@ -12,7 +12,7 @@ import type { EngineContext } from "../context.ts";
 import { openContent, registerImage } from "./catalog.ts";
 import { keepContent, type Keep } from "./keep.ts";
 import { LayerStore } from "./layer-store.ts";
-import { isDirectory, seekable } from "./source.ts";
+import { aboutArchive, isDirectory, seekable } from "./source.ts";
 import { unpackImage } from "./unpack.ts";
 
 type LoadOptions = WithProgress & { readonly platforms?: readonly string[] | undefined };
@@ -43,13 +43,17 @@ export async function loadImages(context: EngineContext, source: CopySource, opt
 }
 
 async function fromArchive(context: EngineContext, source: CopySource, into: BlobWriter, signal: AbortSignal | undefined): Promise<LoadedDocument[]> {
-  using archive = await seekable(context, source, "load archive", signal);
   try {
-    return await loadArchive(archive.path, into, tarFormat, signal);
+    using archive = await seekable(context, source, "load archive", signal);
+    try {
+      return await loadArchive(archive.path, into, tarFormat, signal);
+    } catch (error) {
+      // A file of ours without a name means nothing to the person.
+      if (!(error instanceof SampanError) || archive.path === archive.name) throw error;
+      throw new SampanError(error.kind, error.message.replaceAll(archive.path, archive.name), { code: error.code, hint: error.hint, cause: error });
+    }
   } catch (error) {
-    // A file of ours without a name means nothing to the person.
-    if (!(error instanceof SampanError) || archive.path === archive.name) throw error;
-    throw new SampanError(error.kind, error.message.replaceAll(archive.path, archive.name), { code: error.code, hint: error.hint, cause: error });
+    throw aboutArchive(error, "load archive", "path" in source ? source.path : "-");
   }
 }
 

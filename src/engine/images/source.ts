@@ -1,4 +1,4 @@
-import { createReadStream, existsSync, mkdirSync, openSync, statSync, closeSync, unlinkSync, writeSync } from "node:fs";
+import { createReadStream, existsSync, mkdirSync, openSync, readdirSync, rmSync, statSync, closeSync, writeSync } from "node:fs";
 import { SampanError, errnoOf } from "../../base/errors.ts";
 import { createId } from "../../base/ids.ts";
 import { decompress, detectCompression } from "../../storage/compression/index.ts";
@@ -45,6 +45,18 @@ function fileError(path: string, what: string, error: unknown): unknown {
   }
 }
 
+/**
+ * What is wrong in the bytes of an archive, with the name that the person gave it ("-" is standard input), which whoever reads bytes
+ * does not know. `what` is "load archive" or "import".
+ */
+export function aboutArchive(error: unknown, what: string, name: string): unknown {
+  if (!(error instanceof SampanError)) return error;
+  const reason = /^Cannot (?:read tar archive|decompress): (.*)$/s.exec(error.message)?.[1];
+  if (reason === undefined) return error;
+  const { kind, code, hint } = error;
+  return new SampanError(kind, `Cannot ${what} ${name === "-" ? "from standard input" : JSON.stringify(name)}: ${reason}`, { code, hint, cause: error });
+}
+
 /** An archive as an uncompressed file that can be read anywhere. */
 export interface SeekableArchive extends Disposable {
   readonly path: string;
@@ -58,12 +70,12 @@ export async function seekable(context: EngineContext, source: CopySource, what:
     const stat = statOf(source.path, what);
     if (stat.isFile() && isUncompressed(source.path)) return { path: source.path, name: source.path, [Symbol.dispose]() {} };
   }
-  const directory = `${context.paths.root}/tmp`;
+  const directory = scratchDirectory(context);
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const path = `${directory}/${createId()}`;
   const fd = openSync(path, "wx+", 0o600);
   try {
-    unlinkSync(path);
+    rmSync(path, { force: true }); // by then a sweep may have done it
     for await (const chunk of openSource(source, what)) {
       signal?.throwIfAborted();
       for (let done = 0; done < chunk.length; ) done += writeSync(fd, chunk, done);
@@ -73,6 +85,16 @@ export async function seekable(context: EngineContext, source: CopySource, what:
     throw error;
   }
   return { path: `/proc/self/fd/${fd}`, name: "path" in source ? source.path : "-", [Symbol.dispose]() { closeSync(fd); } };
+}
+
+function scratchDirectory({ paths }: EngineContext): string {
+  return `${paths.root}/tmp`;
+}
+
+/** Files that their makers were killed before they took the name away. Nobody needs a name in there. */
+export function sweepScratch(context: EngineContext): void {
+  const directory = scratchDirectory(context);
+  if (existsSync(directory)) for (const name of readdirSync(directory)) rmSync(`${directory}/${name}`, { force: true });
 }
 
 function statOf(path: string, what: string): ReturnType<typeof statSync> & {} {

@@ -180,6 +180,24 @@ describe("removing", () => {
     expect([layers(), namesIn(`${sandbox.root}/images/blobs/sha256`)]).toEqual([0, []]);
   }, 60_000);
 
+  test("cut short in the middle, leaves no name on half a layer: the next pull makes it anew", async () => {
+    const name = await pushMade("cut", [10_000]);
+    await using sandbox = createSandbox();
+    await sandbox.ok(["pull", "-q", name]);
+    const sum = (): Promise<string> => runOk(["sh", "-c", `cat ${sandbox.root}/layers/*/fs/*/* | sha256sum`]);
+    const before = await sum();
+    // A file that cannot be removed, in here alone: as good as a kill at that moment.
+    const script = `f=$(ls ${sandbox.root}/layers/*/fs/*/file7) && mount --bind $f $f && "$0" rmi ${name}`;
+    const cut = await run(["unshare", "-m", "--propagation", "private", "sh", "-c", script, SAMPAN], { env: sandbox.env });
+    expect(cut.exitCode).toBe(1);
+    expect(namesIn(`${sandbox.root}/layers`).filter((entry) => entry.length === 64)).toEqual([]);
+    await sandbox.ok(["pull", "-q", name]);
+    expect(await sum()).toBe(before);
+    await sandbox.ok(["rmi", name]);
+    await sandbox.ok(["image", "prune", "-f"]);
+    expect(namesIn(`${sandbox.root}/layers`)).toEqual(["locks"]);
+  }, 60_000);
+
   test("is refused while a container needs it, in Docker's words", async () => {
     await using sandbox = createSandbox();
     const tar = join(dir, "busybox.tar");

@@ -14,10 +14,10 @@ import { diskBytes } from "../system/disk-bytes.ts";
  *     layers/HEX/fs            the files, as overlayfs wants them; a lower directory of containers
  *     layers/HEX/layer.json    what was learned when it was unpacked
  *     layers/HEX/opaque        there only if nothing beneath it shows through
- *     layers/NAME.new/         one that is being made, by whoever holds locks/NAME.lock; else left by a crash
+ *     layers/NAME.new/         one that is being made or removed, by whoever holds locks/NAME.lock; else left by a crash
  *
- * A directory gets its name when it is whole, on the disk, and its diff ID was right; the row in the store comes after. So what has a
- * name can be trusted, with or without a row, and what has ".new" cannot.
+ * A directory gets its name when it is whole, on the disk, and its diff ID was right; the row in the store comes after. It loses its
+ * name before the first of its files. So what has a name can be trusted, with or without a row, and what has ".new" cannot.
  */
 export class LayerStore {
   readonly #context: EngineContext;
@@ -73,7 +73,7 @@ export class LayerStore {
     await layer.sink.sync();
     await layer.close();
     const directory = this.directory(chainId);
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true }); // without a description, or it would have been taken up
     renameSync(layer.path, directory);
     this.#record(chainId, record);
   }
@@ -99,7 +99,7 @@ export class LayerStore {
     const { layers } = this.#context.store;
     using lock = tryLock(this.#lockPath(digestHex(chainId)));
     if (lock === undefined || !layers.deleteUnreferenced(chainId)) return undefined;
-    return removeDirectory(this.directory(chainId));
+    return this.#removeDirectory(digestHex(chainId));
   }
 
   /** Removes what crashes have left behind: directories without a row, and unfinished ones that nobody is making. */
@@ -111,9 +111,10 @@ export class LayerStore {
       if (name === "locks" || name === "empty") continue;
       const chainId = `sha256:${name}`;
       if (isDigest(chainId) && (store.layers.get(chainId) !== undefined || leased.has(chainId))) continue;
-      using lock = tryLock(this.#lockPath(name.replace(/\.new$/, "")));
+      const bare = name.replace(/\.new$/, "");
+      using lock = tryLock(this.#lockPath(bare));
       if (lock === undefined || (isDigest(chainId) && store.layers.get(chainId) !== undefined)) continue;
-      bytes += removeDirectory(`${this.#root}/${name}`);
+      bytes += bare === name ? this.#removeDirectory(name) : removeTree(`${this.#root}/${name}`);
     }
     for (const name of readdirSync(`${this.#root}/locks`)) {
       using lock = tryLock(`${this.#root}/locks/${name}`);
@@ -124,6 +125,14 @@ export class LayerStore {
 
   #lockPath(name: string): string {
     return `${this.#root}/locks/${name}.lock`;
+  }
+
+  /** Whoever is killed in the middle of it leaves no name on half a layer. The lock is held. */
+  #removeDirectory(name: string): number {
+    const [named, unnamed] = [`${this.#root}/${name}`, `${this.#root}/${name}.new`];
+    const bytes = removeTree(unnamed);
+    if (existsSync(named)) renameSync(named, unnamed);
+    return bytes + removeTree(unnamed);
   }
 
   #view(chainId: Digest): LayerView {
@@ -189,7 +198,7 @@ class NewLayer implements AsyncDisposable {
   }
 }
 
-function removeDirectory(path: string): number {
+function removeTree(path: string): number {
   const bytes = diskBytes(path);
   rmSync(path, { recursive: true, force: true });
   return bytes;

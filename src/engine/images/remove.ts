@@ -153,7 +153,11 @@ export async function collect(context: EngineContext, gone: readonly ImageRecord
     bytes += freed;
     if (gone.length > 0) removed.push({ deleted: chainId });
   }
-  if (thorough) bytes += layers.sweep();
+  if (thorough) {
+    bytes += layers.sweep();
+    const { sweepScratch } = await import("./source.ts");
+    sweepScratch(context);
+  }
   await publishReferences(context, content);
   const swept = await content.gc({
     partial: thorough,

@@ -227,6 +227,14 @@ describe("gc", () => {
     expect(readdirSync(`${root}/store/leases`).sort()).toEqual([lease.id, `${lease.id}.lock`]);
   });
 
+  test("an index.json that was never finished goes with the next sweep", async () => {
+    writeFileSync(`${root}/store/index.json.0123456789abcdef`, "{");
+    const before = readFileSync(`${root}/store/index.json`, "utf8");
+    await store.gc();
+    expect(readdirSync(`${root}/store`).filter((name) => /^(index|oci)/.test(name)).sort()).toEqual(["index.json", "oci-layout"]);
+    expect(readFileSync(`${root}/store/index.json`, "utf8")).toBe(before);
+  });
+
   test("half a blob goes only when asked for, and not while it is being received", async () => {
     const bytes = randomBytes(100);
     {

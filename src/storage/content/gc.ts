@@ -6,7 +6,7 @@ import { manifestKindOf } from "../../oci/media-types.ts";
 import { leasedDigests, lockStore } from "./leases.ts";
 import { tryLock } from "./lock.ts";
 import { ALGORITHMS, type StorePaths } from "./paths.ts";
-import { readIndex } from "./references.ts";
+import { readIndex, sweepUnfinished } from "./references.ts";
 
 export interface GcOptions {
   /**
@@ -58,7 +58,10 @@ export async function collectGarbage(paths: StorePaths, options: GcOptions, read
     }
   }
   if (options.partial === true) sweepPartial(paths, kept, remove);
-  if (options.dryRun !== true) sweepLocks(paths);
+  if (options.dryRun !== true) {
+    sweepLocks(paths);
+    sweepUnfinished(paths);
+  }
   return { deleted, bytes };
 }
 

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createId, errnoOf, SampanError } from "../../base/index.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { encodeIndex, parseManifest } from "../../oci/manifest.ts";
@@ -48,7 +48,15 @@ export function writeIndex(paths: StorePaths, manifests: readonly Descriptor[]):
   syncPath(paths.root);
 }
 
-/** Readers see the old content or the new, after a power cut too. */
+/** What `writeAtomically` calls a file until it is whole. */
+const UNFINISHED = /\.[0-9a-f]{16}$/;
+
+/** Under the store's lock, which every writer of index.json holds: what those left that were killed in the middle. */
+export function sweepUnfinished(paths: StorePaths): void {
+  for (const name of readdirSync(paths.root)) if (UNFINISHED.test(name)) rmSync(`${paths.root}/${name}`, { force: true });
+}
+
+/** Readers see the old content or the new, after a power cut too. Under the store's lock. */
 export function writeAtomically(path: string, content: Uint8Array | string): void {
   const temporary = `${path}.${createId().slice(0, 16)}`;
   writeFileSync(temporary, content, { mode: 0o644 });

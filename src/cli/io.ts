@@ -9,6 +9,8 @@ export interface Io {
   isTerminal(descriptor: 0 | 1 | 2): boolean;
   /** The width of the terminal; 80 where there is none. */
   columns(): number;
+  /** Of the terminal; 24 where it does not say. */
+  rows(): number;
   /** Standard input as it comes. */
   input(): AsyncIterable<Uint8Array>;
   /** One line of standard input without its newline, undefined at its end. `hidden` does not show what is typed. */

@@ -19,6 +19,10 @@ export function processIo(): Io {
       const columns = isTerminal(1) ? process.stdout.columns : isTerminal(2) ? process.stderr.columns : 0;
       return columns > 0 ? columns : 80;
     },
+    rows: () => {
+      const rows = isTerminal(1) ? process.stdout.rows : isTerminal(2) ? process.stderr.rows : 0;
+      return rows > 0 ? rows : 24;
+    },
     input: () => createReadStream("", { fd: 0, autoClose: false }),
     readLine,
     nowMs: Date.now,

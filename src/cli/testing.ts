@@ -18,6 +18,7 @@ export function recordedIo(options: { readonly input?: string; readonly env?: Re
     err: (data) => void (written.err += text(data)),
     isTerminal: () => options.terminal ?? false,
     columns: () => 80,
+    rows: () => 24,
     async *input() {
       yield Buffer.from(options.input ?? "");
     },

@@ -122,7 +122,7 @@ describe("inspect", () => {
 describe("progress", () => {
   test("elsewhere than on a terminal each status is one line, once", () => {
     let text = "";
-    const printer = createProgressPrinter({ isTerminal: false, columns: 0, write: (part) => (text += part) });
+    const printer = createProgressPrinter({ isTerminal: false, columns: 0, rows: 0, write: (part) => (text += part) });
     for (let bytes = 0; bytes < 100; bytes += 10) printer.update({ id: "abc", status: "Downloading", currentBytes: bytes, totalBytes: 100 });
     printer.update({ id: "abc", status: "Pull complete" });
     printer.update({ status: "Digest: sha256:1" });
@@ -132,7 +132,7 @@ describe("progress", () => {
   test("on a terminal each layer keeps its line, with a bar, never wider than the screen", () => {
     let text = "";
     let now = 0;
-    const printer = createProgressPrinter({ isTerminal: true, columns: 60, write: (part) => (text += part) }, () => now);
+    const printer = createProgressPrinter({ isTerminal: true, columns: 60, rows: 24, write: (part) => (text += part) }, () => now);
     printer.update({ id: "a", status: "Waiting" });
     printer.update({ id: "b", status: "Waiting" });
     now = 1000;

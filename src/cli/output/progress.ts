@@ -5,6 +5,7 @@ import { humanSize } from "./human.ts";
 export interface ProgressScreen {
   readonly isTerminal: boolean;
   readonly columns: number;
+  readonly rows: number;
   write(text: string): void;
 }
 
@@ -45,6 +46,7 @@ function terminalPrinter(screen: ProgressScreen, nowMs: () => number): ProgressP
   const order: string[] = [];
   const wanted = new Map<string, string>();
   const drawn = new Map<string, string>();
+  const told = new Map<string, string>();
   const begun = new Map<string, { status: string; atMs: number; bytes: number }>();
   let drawnAtMs = -Infinity;
 
@@ -61,6 +63,9 @@ function terminalPrinter(screen: ProgressScreen, nowMs: () => number): ProgressP
     return elapsedMs < rateAfterMs ? "" : `  ${humanSize(((currentBytes - start.bytes) * 1000) / elapsedMs)}/s`;
   }
 
+  /** Above the top of the screen no cursor goes; it would write over the topmost line instead. */
+  const isInReach = (up: number): boolean => up < screen.rows;
+
   function draw(): void {
     let text = "";
     for (const [index, id] of order.entries()) {
@@ -68,6 +73,7 @@ function terminalPrinter(screen: ProgressScreen, nowMs: () => number): ProgressP
       if (drawn.get(id) === line) continue;
       // Up to the layer's line, clear it, write, and back down again.
       const up = order.length - index;
+      if (!isInReach(up)) continue;
       text += `\u001b[${up}A\u001b[2K\r${line}\r\u001b[${up}B`;
       drawn.set(id, line);
     }
@@ -88,7 +94,13 @@ function terminalPrinter(screen: ProgressScreen, nowMs: () => number): ProgressP
         return;
       }
       const line = fit(`${id}: ${status}${bar(progress, rateOf(progress), screen.columns - id.length - status.length - 2)}`, screen.columns);
-      const isNew = !wanted.has(id);
+      const index = order.indexOf(id);
+      // What has scrolled out of reach is told again, below all others, when something new is to be said of it.
+      const isBeyond = index >= 0 && !isInReach(order.length - index);
+      if (isBeyond && told.get(id) === status) return;
+      if (isBeyond) order.splice(index, 1);
+      const isNew = index < 0 || isBeyond;
+      told.set(id, status);
       wanted.set(id, line);
       if (isNew) {
         order.push(id);

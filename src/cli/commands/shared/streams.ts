@@ -21,7 +21,7 @@ export function requireTerminal(io: Io): void {
 export function progressOn(io: Io, descriptor: 1 | 2, quiet: boolean): { readonly onProgress: ((progress: Progress) => void) | undefined; finish(): void } {
   if (quiet) return { onProgress: undefined, finish() {} };
   const printer = createProgressPrinter(
-    { isTerminal: io.isTerminal(descriptor), columns: io.isTerminal(descriptor) ? io.columns() : 0, write: (text) => (descriptor === 1 ? io.out(text) : io.err(text)) },
+    { isTerminal: io.isTerminal(descriptor), columns: io.isTerminal(descriptor) ? io.columns() : 0, rows: io.isTerminal(descriptor) ? io.rows() : 0, write: (text) => (descriptor === 1 ? io.out(text) : io.err(text)) },
     () => io.nowMs(),
   );
   return { onProgress: (progress) => printer.update(progress), finish: () => printer.finish() };

@@ -1,5 +1,5 @@
 /** Writes the man pages from the command tables: sampan(1), and sampan-run(1) and so on, one a command. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CommandDefinition } from "../src/cli/command.ts";
 import type { CommandEntry } from "../src/cli/commands/table.ts";
@@ -15,10 +15,8 @@ export async function manPages(table: readonly CommandEntry[] = commandTable()):
     if (entry.hidden === true) continue;
     shown.push(entry);
     const { command } = await entry.load();
-    const [name = ""] = entry.paths;
-    pages.set(`${pageName(name)}.1`, commandPage(entry, command));
-    // Its other names lead to the same page.
-    for (const path of entry.paths.slice(1)) pages.set(`${pageName(path)}.1`, `.so man1/${pageName(name)}.1\n`);
+    // Its other names have a page too, with their own synopsis.
+    for (const path of entry.paths) pages.set(`${pageName(path)}.1`, commandPage(path, entry, command));
   }
   pages.set("sampan.1", mainPage(shown));
   return pages;
@@ -33,13 +31,24 @@ function pageName(path: string): string {
   return `sampan-${path.replaceAll(" ", "-")}`;
 }
 
-function head(name: string, summary: string): string {
-  return `.TH ${roff(name.toUpperCase())} 1 "" "Sampan ${version}" "Sampan"\n.SH NAME\n${roff(name)} \\- ${roff(summary)}\n`;
+/** The day of this version: that of the changelog, so that the same source gives the same pages on any day. */
+function releaseDate(): string {
+  const heading = new RegExp(`^## ${version.replaceAll(".", "\\.")} \\((\\d{4}-\\d{2}-\\d{2})\\)$`, "m");
+  const date = heading.exec(readFileSync(join(import.meta.dirname, "../CHANGELOG.md"), "utf8"))?.[1];
+  if (date === undefined) throw new Error(`CHANGELOG.md has no heading "## ${version} (YYYY-MM-DD)"`);
+  return date;
 }
 
-function commandPage({ paths: [path = "", ...others] }: CommandEntry, { summary, usage, description, examples, flags }: CommandDefinition): string {
-  let text = `${head(pageName(path), summary)}.SH SYNOPSIS\n.B ${roff(`sampan ${path}`)}\n${roffLines(usage)}`;
+function head(name: string, summary: string): string {
+  return `.TH ${roff(name.toUpperCase())} 1 "${releaseDate()}" "Sampan ${version}" "Sampan"\n.SH NAME\n${roff(name)} \\-\n${roffLines(summary)}`;
+}
+
+function commandPage(path: string, { paths }: CommandEntry, { summary, usage, description, examples, flags }: CommandDefinition): string {
+  // A second way to call it stands in the usage on a line of its own, with the command's name before it.
+  const ways = usage.split("\n").map((line) => line.replace(/^\s+sampan [a-z ]+/, ""));
+  let text = `${head(pageName(path), summary)}.SH SYNOPSIS\n${ways.map((way) => `.B ${roff(`sampan ${path}`)}\n${roffLines(way)}`).join(".br\n")}`;
   if (description !== undefined) text += `.SH DESCRIPTION\n${roffLines(description)}`;
+  const others = paths.filter((other) => other !== path);
   if (others.length > 0) text += `.SH ALIASES\n${roffLines(others.map((other) => `sampan ${other}`).join(", "))}`;
   const options = Object.entries(flags).filter(([, flag]) => flag.hidden !== true).sort(([a], [b]) => (a < b ? -1 : 1));
   if (options.length > 0) text += ".SH OPTIONS\n";
@@ -67,7 +76,17 @@ function roff(text: string): string {
   return text.replaceAll("\\", "\\e").replaceAll("-", "\\-").replaceAll("\n", " ");
 }
 
-/** Lines of text; one that begins with a dot or an apostrophe would be a request. */
+/** Lines of text, broken where a word would begin past column 80, which roff fills again; one that begins with a dot or an apostrophe would be a request. */
 function roffLines(text: string): string {
-  return `${text.split("\n").map((line) => roff(line).replace(/^[.']/, "\\&$&")).join("\n.br\n")}\n`;
+  return `${text.split("\n").map((line) => wrapped(roff(line)).map((part) => part.replace(/^[.']/, "\\&$&")).join("\n")).join("\n.br\n")}\n`;
+}
+
+function wrapped(text: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || Buffer.byteLength(`${last} ${word}`) > 78) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
 }

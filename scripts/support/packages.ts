@@ -44,12 +44,12 @@ export const TOOL_PACKAGES: readonly ToolPackage[] = [
   { tool: "zsh", package: "zsh" },
   { tool: "fish", package: "fish" },
   { tool: "groff", package: "groff-base" },
+  { tool: "mandoc", package: "mandoc" },
   // Its pages themselves may be left out on purpose (dpkg's path-exclude), as on Debian's slim images.
   { tool: "/var/lib/dpkg/info/manpages-dev.list", package: "manpages-dev" },
   { tool: "mmdebstrap", package: "mmdebstrap" },
   { tool: "qemu-system-x86_64", package: "qemu-system-x86" },
   { tool: "mke2fs", package: "e2fsprogs" },
-  { tool: "xz", package: "xz-utils" },
   { tool: "crun", package: "crun" },
   { tool: "runc", package: "runc" },
   { tool: "podman", package: "podman" },

@@ -1,6 +1,7 @@
 import type {
   CopySource, Engine as EngineApi, Filters, HistoryEntry, ImageDetails, ImageRemoval, ImageSummary, LoadedImage, PulledImage, PushedImage,
 } from "../engine/index.ts";
+import { ProblemsError } from "../base/errors.ts";
 import { checkCalls, IMAGES } from "./calls.ts";
 import type { Cancellable } from "./cancel.ts";
 import { Task } from "./task.ts";
@@ -95,5 +96,13 @@ export class Images {
 
 /** The same for the engine. */
 export function sourceOf(source: ArchiveSource): CopySource {
-  return typeof source === "string" ? { path: source } : { archive: source };
+  return typeof source === "string" ? { path: source } : { archive: bytesOnly(source) };
+}
+
+/** An archive that was read as text is no archive any more: better to say so than to call the archive damaged. */
+async function* bytesOnly(source: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
+  for await (const piece of source) {
+    if (!(piece instanceof Uint8Array)) throw new ProblemsError([`What the archive's iterable gives is not bytes: ${typeof piece === "string" ? "a string" : String(piece)}`]);
+    yield piece;
+  }
 }

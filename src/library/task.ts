@@ -18,10 +18,10 @@ export class Task<Result> implements PromiseLike<Result>, AsyncIterable<Progress
 
   constructor(work: (onProgress: (progress: Progress) => void) => Promise<Result>) {
     this.#result = work((progress) => {
-      const before = this.#unread.at(-1);
-      // A reader that is slow is told of the newest count, not of every one.
-      if (before?.id === progress.id && before?.status === progress.status) this.#unread.pop();
-      this.#unread.push(progress);
+      // A reader that is slow, or not there, is told of the newest count of each, not of every one.
+      const before = this.#unread.findLastIndex(({ id }) => id === progress.id);
+      if (before >= 0 && this.#unread[before]?.status === progress.status) this.#unread[before] = progress;
+      else this.#unread.push(progress);
       this.#wake();
     }).finally(() => {
       this.#over = true;

@@ -72,6 +72,12 @@ describe("options", () => {
       expect(error.message).toContain(message);
     });
 
+  test("says that an archive was read as text, and does not call it damaged", async () => {
+    const asText = async function* (): AsyncGenerator<string> { await Promise.resolve(); yield "layer.tar"; };
+    const error = await problemsOf(Promise.resolve(engine.images.load(asText() as unknown as AsyncIterable<Uint8Array>))); // what a program without types may pass
+    expect(error.message).toBe("What the archive's iterable gives is not bytes: a string");
+  });
+
   test("every other call refuses arguments that are none, and options that there are not", async () => {
     type Call = (...args: readonly unknown[]) => unknown;
     const of = (room: object, table: Readonly<Record<string, { readonly takes: object }>>) => Object.entries(table).map(([name, { takes }]) => ({ room, name, arity: Object.keys(takes).length }));

@@ -46,22 +46,35 @@ describe("main", () => {
     expect(await run(["--root"])).toMatchObject({ code: 125, err: containing("flag needs an argument: --root") });
   });
   test("help, of everything, a group and a command", async () => {
-    for (const argv of [[], ["--help"], ["-h"], ["help"]]) expect(await run(argv)).toMatchObject({ code: 0, out: containing("Usage:  sampan [OPTIONS] COMMAND") });
-    for (const argv of [["system"], ["system", "--help"], ["help", "system"]]) expect(await run(argv)).toMatchObject({ code: 0, out: containing("Usage:  sampan system COMMAND") });
+    for (const argv of [[], ["--help"], ["-h"], ["help"]])
+      expect(await run(argv)).toMatchObject({ code: 0, out: containing("Usage:  sampan [OPTIONS] COMMAND") });
+    for (const argv of [["system"], ["system", "--help"], ["help", "system"]])
+      expect(await run(argv)).toMatchObject({ code: 0, out: containing("Usage:  sampan system COMMAND") });
     for (const argv of [["where", "--help"], ["where", "-h"], ["help", "where"], ["--help", "where"]]) {
       expect(await run(argv)).toMatchObject({ code: 0, out: matching(/^Usage: {2}sampan where \[OPTIONS\]\n\nSay where things are\n[^]*--loud +Shout\n/) });
     }
   });
   test("misspelt commands are guessed at, exit code 1", async () => {
-    expect(await run(["wehre"])).toEqual({ code: 1, out: "", err: "sampan: unknown command: sampan wehre\nDid you mean 'sampan where'?\nSee 'sampan --help'.\n" });
+    expect(await run(["wehre"])).toEqual({
+      code: 1,
+      out: "",
+      err: "sampan: unknown command: sampan wehre\nDid you mean 'sampan where'?\nSee 'sampan --help'.\n",
+    });
     expect(await run(["system", "whree"])).toMatchObject({ code: 1, err: containing("Did you mean 'sampan system where'?") });
     expect(await run(["help", "xyzzy"])).toMatchObject({ code: 1 });
   });
   test("misspelt flags are guessed at", async () => {
-    expect(await run(["where", "--luod", "--xyzzy"])).toEqual({ code: 125, out: "", err: "sampan: unknown flag: --luod\nsampan: unknown flag: --xyzzy\nDid you mean '--loud'?\nSee 'sampan where --help'.\n" });
+    expect(await run(["where", "--luod", "--xyzzy"])).toEqual({
+      code: 125,
+      out: "",
+      err: "sampan: unknown flag: --luod\nsampan: unknown flag: --xyzzy\nDid you mean '--loud'?\nSee 'sampan where --help'.\n",
+    });
   });
   test("wrong counts of arguments, exit code 1", async () => {
-    expect(await run(["where", "a", "b"])).toMatchObject({ code: 1, err: containing("'sampan where' requires at most 1 argument\n\nUsage:  sampan where [OPTIONS]") });
+    expect(await run(["where", "a", "b"])).toMatchObject({
+      code: 1,
+      err: containing("'sampan where' requires at most 1 argument\n\nUsage:  sampan where [OPTIONS]"),
+    });
   });
   test("an engine that cannot be opened is told once; --debug says where from", async () => {
     expect(await run(["where", "engine"])).toEqual({ code: 1, out: "", err: "sampan: cannot open\n" });

@@ -31,7 +31,11 @@ async function openInstalledEngine(options: OpenOptions): Promise<Engine> {
  * One command line, start to end: the exit code. Nothing is loaded before the command is known, and then only
  * what it needs. Never throws: an error becomes text on `io.err`.
  */
-export async function main(argv: readonly string[], io: Io, installation: Installation = { openEngine: openInstalledEngine, table: commandTable }): Promise<number> {
+export async function main(
+  argv: readonly string[],
+  io: Io,
+  installation: Installation = { openEngine: openInstalledEngine, table: commandTable },
+): Promise<number> {
   const options: GlobalOptions = { root: undefined, state: undefined, debug: false, help: false, version: false };
   let failureExitCode: number | undefined;
   try {
@@ -114,7 +118,9 @@ async function runCommand({ path, rest, entry }: FoundCommand, command: CommandD
   const parsed = parseFlags(command.flags, rest, command.interspersed ?? true);
   if (parsed.help) return printCommandHelp({ entry, path, rest }, command, io);
   if (parsed.problems.length > 0) {
-    const more = parsed.positionals.length < command.args.min ? undefined : command.problems?.(io, { flags: parsed.values, given: parsed.given, args: parsed.positionals, path });
+    const more = parsed.positionals.length < command.args.min
+      ? undefined
+      : command.problems?.(io, { flags: parsed.values, given: parsed.given, args: parsed.positionals, path });
     const { flagsHint } = await import("./usage.ts");
     throw new ProblemsError([...parsed.problems, ...(more ?? [])], { exitCode: 125, hint: flagsHint(path, parsed.unknown, command.flags) });
   }

@@ -49,5 +49,8 @@ export function unknownCommandError(words: readonly string[], table: readonly Co
     : [...new Set(paths.map((path) => path.split(" ")[0] ?? ""))];
   const prefix = inGroup ? `sampan ${first}` : "sampan";
   const near = suggestions(inGroup ? second : first, known).map((name) => `'${prefix} ${name}'`);
-  return new SampanError("invalid", `unknown command: ${prefix} ${inGroup ? second : first}`, { exitCode: 1, hint: `${didYouMean(near)}See '${prefix} --help'.` });
+  return new SampanError("invalid", `unknown command: ${prefix} ${inGroup ? second : first}`, {
+    exitCode: 1,
+    hint: `${didYouMean(near)}See '${prefix} --help'.`,
+  });
 }

@@ -15,10 +15,14 @@ interface Call<Options> {
   readonly read?: true;
 }
 
-type LastOf<Method> = Method extends (...args: infer Args) => unknown ? (Required<Args> extends readonly [...unknown[], infer Last] ? Required<Last> : never) : never;
+type LastOf<Method> = Method extends (...args: infer Args) => unknown
+  ? (Required<Args> extends readonly [...unknown[], infer Last] ? Required<Last> : never)
+  : never;
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 /** Every method that takes options, but those that look at them themselves. */
-type CallsOf<Room, Own extends keyof Room = never> = { readonly [Name in keyof Room as Name extends Own | symbol ? never : Room[Name] extends (...args: never) => unknown ? Name : never]: Call<LastOf<Room[Name]>> };
+type CallsOf<Room, Own extends keyof Room = never> = {
+  readonly [Name in keyof Room as Name extends Own | symbol ? never : Room[Name] extends (...args: never) => unknown ? Name : never]: Call<LastOf<Room[Name]>>;
+};
 
 const optional = (one: Check): Check => (value) => (value === undefined ? undefined : one(value));
 const isIterable = (value: unknown): boolean => typeof value === "object" && value !== null && Symbol.asyncIterator in value;

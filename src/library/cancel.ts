@@ -21,7 +21,10 @@ export class Deadline implements Disposable {
     if (outer?.aborted === true) this.#abort();
     outer?.addEventListener("abort", this.#abort, { once: true });
     if (timeoutMs !== undefined)
-      this.#timer = setTimeout(() => { this.stop(new SampanError("cancelled", `Cannot finish ${what}: it took longer than ${timeoutMs} ms and was killed`, { code: "ETIMEDOUT" })); }, timeoutMs);
+      this.#timer = setTimeout(
+        () => { this.stop(new SampanError("cancelled", `Cannot finish ${what}: it took longer than ${timeoutMs} ms and was killed`, { code: "ETIMEDOUT" })); },
+        timeoutMs,
+      );
   }
 
   get signal(): AbortSignal {

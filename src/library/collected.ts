@@ -33,7 +33,9 @@ export class Collected {
       this.#bytes += data.length;
       // Past the limit it is read on, and thrown away, until the program is dead.
       if (this.#bytes <= this.#limit) this.#pieces[stream].push(data);
-      else this.#deadline.stop(new SampanError("cancelled", `Cannot keep the output: it has more than ${this.#limit} bytes, and the program was killed`, { code: "EFBIG" }));
+      else this.#deadline.stop(
+        new SampanError("cancelled", `Cannot keep the output: it has more than ${this.#limit} bytes, and the program was killed`, { code: "EFBIG" }),
+      );
     }
   }
 }

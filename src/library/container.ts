@@ -71,7 +71,11 @@ export abstract class Container implements AsyncDisposable {
 
   /** Copies a file or directory out of it: to a path of this machine, or as a tar archive to whoever takes the pieces. */
   async copyOut(containerPath: string, target: string | ((piece: Uint8Array) => void | Promise<void>), options: CopyOptions = {}): Promise<void> {
-    await this.engine.containers.copyFrom(this.id, containerPath, typeof target === "string" ? { path: target } : { write: target }, { followLink: false, archive: false, ...options });
+    await this.engine.containers.copyFrom(this.id, containerPath, typeof target === "string" ? { path: target } : { write: target }, {
+      followLink: false,
+      archive: false,
+      ...options,
+    });
   }
 
   /** Its files as a tar archive. */
@@ -80,7 +84,10 @@ export abstract class Container implements AsyncDisposable {
   }
 
   /** Makes an image of it; the new image's id. */
-  async commit(reference: string, options: { readonly message?: string; readonly author?: string; readonly changes?: readonly string[] } & Cancellable = {}): Promise<string> {
+  async commit(
+    reference: string,
+    options: { readonly message?: string; readonly author?: string; readonly changes?: readonly string[] } & Cancellable = {},
+  ): Promise<string> {
     const { message = "", author = "", changes = [], ...rest } = options;
     return (await this.engine.containers.commit(this.id, { reference, message, author, changes, pause: true }, rest)).id;
   }
@@ -172,8 +179,8 @@ export class RunningContainer extends Container {
    * aborting, detaches: the container lives on.
    *
    * ```ts
-   * await using container = await engine.containers.start({ image: "host", command: ["sh", "-c", "read word; echo got $word"], interactive: true, network: "none" });
-   * for await (const { text } of container.attach({ stdin: "something\n" })) console.log(text);
+   * await using container = await engine.containers.start({ image: "host", command: ["sh", "-c", "read word; echo got $word"], interactive:
+   * true, network: "none" }); for await (const { text } of container.attach({ stdin: "something\n" })) console.log(text);
    * ```
    */
   attach(options: { readonly stdin?: Input } & Cancellable = {}): ProgramStream<ExitResult> {

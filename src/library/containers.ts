@@ -1,5 +1,7 @@
 import { SampanError } from "../base/errors.ts";
-import type { ContainerDetails, ContainerStats, ContainerSummary, Engine as EngineApi, ExplainResult, Filters, PruneResult, TraceResult, UpdateRequest } from "../engine/index.ts";
+import type {
+  ContainerDetails, ContainerStats, ContainerSummary, Engine as EngineApi, ExplainResult, Filters, PruneResult, TraceResult, UpdateRequest,
+} from "../engine/index.ts";
 import { checkCalls, CONTAINERS } from "./calls.ts";
 import type { Cancellable } from "./cancel.ts";
 import { checkRunOptions } from "./check.ts";
@@ -122,7 +124,9 @@ export class Containers {
   }
 
   /** Those that run; with `all` the others too. */
-  list(options: { readonly all?: boolean; readonly last?: number; readonly size?: boolean; readonly filters?: Filters } & Cancellable = {}): Promise<readonly ContainerSummary[]> {
+  list(
+    options: { readonly all?: boolean; readonly last?: number; readonly size?: boolean; readonly filters?: Filters } & Cancellable = {},
+  ): Promise<readonly ContainerSummary[]> {
     return this.#engine.containers.list({ ...options, all: options.all ?? false });
   }
 

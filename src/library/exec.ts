@@ -30,7 +30,10 @@ export async function execToEnd(engine: EngineApi, id: string, command: readonly
   const started = performance.now();
   const end = await exec(engine, id, command, options, deadline, output);
   const { stdoutBytes, stderrBytes } = await output.all();
-  return { ...end, stdout: stdoutBytes.toString("utf8"), stderr: stderrBytes.toString("utf8"), stdoutBytes, stderrBytes, durationMs: performance.now() - started };
+  return {
+    ...end, stdout: stdoutBytes.toString("utf8"), stderr: stderrBytes.toString("utf8"), stdoutBytes, stderrBytes,
+    durationMs: performance.now() - started,
+  };
 }
 
 export function execStreaming(engine: EngineApi, id: string, command: readonly string[], options: ExecOptions): ProgramStream<ExitResult> {
@@ -43,9 +46,19 @@ function deadlineOf(id: string, command: readonly string[], { signal, timeoutMs 
   return new Deadline(signal, timeoutMs, `"${command.join(" ")}" in container "${id.slice(0, 12)}"`);
 }
 
-async function exec(engine: EngineApi, id: string, command: readonly string[], options: ExecOptions, deadline: Deadline, takers: Pick<Collected, "stdout" | "stderr">): Promise<ExitResult> {
+async function exec(
+  engine: EngineApi,
+  id: string,
+  command: readonly string[],
+  options: ExecOptions,
+  deadline: Deadline,
+  takers: Pick<Collected, "stdout" | "stderr">,
+): Promise<ExitResult> {
   const { stdin, env, privileged, user, workdir } = options;
-  const request: ExecRequest = { command, tty: false, interactive: stdin !== undefined, detach: false, privileged: privileged ?? false, env: environmentOf(env), user, workdir };
+  const request: ExecRequest = {
+    command, tty: false, interactive: stdin !== undefined, detach: false, privileged: privileged ?? false, env: environmentOf(env), user,
+    workdir,
+  };
   try {
     const { exitCode, signal } = await engine.containers.exec(id, request, {
       streams: { stdout: takers.stdout, stderr: takers.stderr, ...(stdin === undefined ? {} : { stdin: bytesOf(stdin, deadline) }) },

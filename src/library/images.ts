@@ -52,14 +52,28 @@ export class Images {
     return new Task((onProgress) => this.#engine.images.load(sourceOf(source), { ...options, onProgress }));
   }
 
-  /** Makes an image of one layer from a tar archive of files, or from what is at a URL; the new image's id. `changes` are a Dockerfile's words: `CMD ["sh"]`. */
-  import(source: ArchiveSource | URL, reference = "", options: { readonly changes?: readonly string[]; readonly message?: string; readonly platform?: string } & Cancellable = {}): Task<{ readonly id: string }> {
+  /**
+   * Makes an image of one layer from a tar archive of files, or from what is at a URL; the new image's id. `changes` are a Dockerfile's
+   * words: `CMD ["sh"]`.
+   */
+  import(
+    source: ArchiveSource | URL,
+    reference = "",
+    options: { readonly changes?: readonly string[]; readonly message?: string; readonly platform?: string } & Cancellable = {},
+  ): Task<{ readonly id: string }> {
     const { changes = [], message = "", platform, ...rest } = options;
-    return new Task((onProgress) => this.#engine.images.import(source instanceof URL ? { url: source.href } : sourceOf(source), { reference, message, changes, platform }, { ...rest, onProgress }));
+    return new Task((onProgress) =>
+      this.#engine.images.import(source instanceof URL ? { url: source.href } : sourceOf(source), { reference, message, changes, platform }, {
+        ...rest,
+        onProgress,
+      }));
   }
 
   /** Images as one archive that `docker load` reads too. */
-  save(names: readonly string[], options: { readonly format?: "docker" | "oci"; readonly platforms?: readonly string[] } & Cancellable = {}): AsyncIterable<Uint8Array> {
+  save(
+    names: readonly string[],
+    options: { readonly format?: "docker" | "oci"; readonly platforms?: readonly string[] } & Cancellable = {},
+  ): AsyncIterable<Uint8Array> {
     return this.#engine.images.save(names, options);
   }
 
@@ -89,7 +103,9 @@ export class Images {
   }
 
   /** Removes dangling ones, or with `all` every one that no container uses. */
-  prune(options: { readonly all?: boolean; readonly filters?: Filters } & Cancellable = {}): Promise<{ readonly removed: readonly ImageRemoval[]; readonly reclaimedBytes: number }> {
+  prune(
+    options: { readonly all?: boolean; readonly filters?: Filters } & Cancellable = {},
+  ): Promise<{ readonly removed: readonly ImageRemoval[]; readonly reclaimedBytes: number }> {
     return this.#engine.images.prune({ ...options, all: options.all ?? false });
   }
 }
@@ -102,7 +118,8 @@ export function sourceOf(source: ArchiveSource): CopySource {
 /** An archive that was read as text is no archive any more: better to say so than to call the archive damaged. */
 async function* bytesOnly(source: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
   for await (const piece of source) {
-    if (!(piece instanceof Uint8Array)) throw new ProblemsError([`What the archive's iterable gives is not bytes: ${typeof piece === "string" ? "a string" : String(piece)}`]);
+    if (!(piece instanceof Uint8Array))
+      throw new ProblemsError([`What the archive's iterable gives is not bytes: ${typeof piece === "string" ? "a string" : String(piece)}`]);
     yield piece;
   }
 }

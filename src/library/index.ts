@@ -29,8 +29,10 @@ export type { ErrorKind } from "../base/errors.ts";
 /** What the command line uses, for `engine.api`. */
 export type { Engine as EngineApi } from "../engine/index.ts";
 export type {
-  BootResult, ContainerChange, ContainerDetails, ContainerStats, ContainerSummary, DiskUsage, EngineEvent, ExplainResult, Filters, HistoryEntry, HostCheck, ImageDetails, ImageRemoval, ImageSummary,
-  LoadedImage, LogRecord, NetworkDetails, NetworkRequest, ProcessTable, Progress, PruneResult, PulledImage, PushedImage, SearchResult, SystemInfo, TraceResult, UpdateRequest, VolumeDetails,
+  BootResult, ContainerChange, ContainerDetails, ContainerStats, ContainerSummary, DiskUsage, EngineEvent, ExplainResult, Filters,
+  HistoryEntry, HostCheck, ImageDetails, ImageRemoval, ImageSummary,
+  LoadedImage, LogRecord, NetworkDetails, NetworkRequest, ProcessTable, Progress, PruneResult, PulledImage, PushedImage, SearchResult,
+  SystemInfo, TraceResult, UpdateRequest, VolumeDetails,
 } from "../engine/index.ts";
 export type {
   DeviceLimit, DeviceRequest, HealthRequest, MountRequest, NetworkAttachment, PortRequest, ResourceRequest, RestartPolicy, RunRequest, UlimitRequest,

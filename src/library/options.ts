@@ -16,7 +16,10 @@ export type PortOptions = Pick<PortRequest, "containerPort"> & Partial<PortReque
 export type MountOptions = Pick<MountRequest, "target"> & Partial<MountRequest>;
 
 /** What a caller may say of a container: any part of a `RunRequest`, and what is usual by short names. */
-export interface ContainerOptions extends Partial<Omit<RunRequest, "image" | "env" | "command" | "remove" | "detach" | "attach" | "sigProxy" | "ports" | "mounts" | "detachKeys" | "cidfile">> {
+export interface ContainerOptions extends Partial<Omit<
+  RunRequest,
+  "image" | "env" | "command" | "remove" | "detach" | "attach" | "sigProxy" | "ports" | "mounts" | "detachKeys" | "cidfile"
+>> {
   /** A reference, or "host" for this machine's own root directory under a layer that is thrown away. */
   readonly image: string;
   /** The program and its arguments; the image's where it is left out. */
@@ -54,7 +57,10 @@ export function requestOf(options: ContainerOptions): RunRequest {
       ...(cpus === undefined ? {} : { nanoCpus: Math.round(cpus * 1e9) }),
       ...(pidsLimit === undefined ? {} : { pidsLimit }),
     },
-    securityOpt: [...(rest.securityOpt ?? []), ...(seccomp === undefined ? [] : [`seccomp=${typeof seccomp === "string" ? seccomp : JSON.stringify(seccomp)}`])],
+    securityOpt: [
+      ...(rest.securityOpt ?? []),
+      ...(seccomp === undefined ? [] : [`seccomp=${typeof seccomp === "string" ? seccomp : JSON.stringify(seccomp)}`]),
+    ],
     networks: networksOf(network, rest.networks),
   };
 }

@@ -66,7 +66,11 @@ export class Volumes {
   }
 
   /** Makes a volume, or gives back the one of that name; without a name an anonymous one. */
-  create(name = "", options: { readonly driver?: string; readonly options?: Readonly<Record<string, string>>; readonly labels?: Readonly<Record<string, string>> } & Cancellable = {}): Promise<VolumeDetails> {
+  create(name = "", options: {
+    readonly driver?: string;
+    readonly options?: Readonly<Record<string, string>>;
+    readonly labels?: Readonly<Record<string, string>>;
+  } & Cancellable = {}): Promise<VolumeDetails> {
     const { signal, driver = "local", options: driverOptions = {}, labels = {} } = options;
     return this.#engine.volumes.create({ name, driver, options: driverOptions, labels }, { signal });
   }

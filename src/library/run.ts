@@ -21,7 +21,10 @@ export interface StreamOptions extends ContainerOptions, Cancellable {
 }
 
 export interface RunOptions extends StreamOptions {
-  /** Kill it when it has written more, both streams together, and reject with kind "cancelled" and code "EFBIG". 100 MB if it is left out, Infinity for no limit. */
+  /**
+   * Kill it when it has written more, both streams together, and reject with kind "cancelled" and code "EFBIG". 100 MB if it is left out,
+   * Infinity for no limit.
+   */
   readonly maxOutputBytes?: number;
 }
 
@@ -49,7 +52,12 @@ function deadlineOf({ signal, timeoutMs, command, image }: StreamOptions): Deadl
 async function run(engine: EngineApi, options: StreamOptions, deadline: Deadline, takers: Pick<Collected, "stdout" | "stderr">): Promise<StreamResult> {
   const { signal: _signal, timeoutMs: _timeoutMs, stdin, keep, ...container } = options;
   const started = performance.now();
-  const request = { ...requestOf(container), remove: keep !== true, interactive: stdin !== undefined, attach: ["stdout" as const, "stderr" as const, ...(stdin === undefined ? [] : ["stdin" as const])] };
+  const request = {
+    ...requestOf(container),
+    remove: keep !== true,
+    interactive: stdin !== undefined,
+    attach: ["stdout" as const, "stderr" as const, ...(stdin === undefined ? [] : ["stdin" as const])],
+  };
   try {
     const result = await engine.containers.run(request, {
       streams: { stdout: takers.stdout, stderr: takers.stderr, ...(stdin === undefined ? {} : { stdin: bytesOf(stdin, deadline) }) },
@@ -69,7 +77,8 @@ export interface BulkOptions extends Cancellable {
 
 /** All of them, looked at before the first begins. */
 function listOfJobs(jobs: unknown): RunOptions[] {
-  if (typeof jobs !== "object" || jobs === null || !(Symbol.iterator in jobs)) throw new ProblemsError(["The jobs are not an array, or anything else that gives one after the other"]);
+  if (typeof jobs !== "object" || jobs === null || !(Symbol.iterator in jobs))
+    throw new ProblemsError(["The jobs are not an array, or anything else that gives one after the other"]);
   const list = [...(jobs as Iterable<RunOptions>)];
   for (const job of list) checkRunOptions(job);
   return list;

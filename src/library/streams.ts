@@ -42,7 +42,11 @@ export class ProgramStream<Result extends ExitResult> implements AsyncIterable<O
     let give = (_: Outputs): void => undefined;
     this.#outputs = new Promise((resolve) => { give = resolve; });
     // What is killed is over when its output has been read, and a reader who is slow, or was never there, is not to hold that up.
-    deadline.signal.addEventListener("abort", () => { void this.#outputs.then((outputs) => Promise.all(Object.values(outputs).map(discard))); }, { once: true });
+    deadline.signal.addEventListener(
+      "abort",
+      () => { void this.#outputs.then((outputs) => Promise.all(Object.values(outputs).map(discard))); },
+      { once: true },
+    );
     this.result = start({
       stdout: (output) => { stdout = output[Symbol.asyncIterator](); },
       stderr: (output) => { give({ ...(stdout === undefined ? {} : { stdout }), stderr: output[Symbol.asyncIterator]() }); },

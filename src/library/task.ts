@@ -30,7 +30,10 @@ export class Task<Result> implements PromiseLike<Result>, AsyncIterable<Progress
     this.#result.catch(() => undefined); // told to whoever awaits it or reads it
   }
 
-  then<A = Result, B = never>(fulfilled?: ((result: Result) => A | PromiseLike<A>) | null, rejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+  then<A = Result, B = never>(
+    fulfilled?: ((result: Result) => A | PromiseLike<A>) | null,
+    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
     return this.#result.then(fulfilled, rejected);
   }
 

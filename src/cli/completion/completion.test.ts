@@ -40,7 +40,13 @@ test("the same tables give the same scripts", async () => {
 });
 
 test("a help text cannot break out of its quotes", () => {
-  const hostile = { commands: [{ path: "x", summary: "it's [a] $(touch /tmp/pwned): `b`", flags: [{ names: ["--y"], help: "don't: [x] \\ $(z)", value: undefined }], positionals: [], interspersed: true }], groups: [] } as const;
+  const hostile = { commands: [{
+    path: "x",
+    summary: "it's [a] $(touch /tmp/pwned): `b`",
+    flags: [{ names: ["--y"], help: "don't: [x] \\ $(z)", value: undefined }],
+    positionals: [],
+    interspersed: true,
+  }], groups: [] } as const;
   expect(fishCompletion(hostile)).toContain("'it\\'s [a] $(touch /tmp/pwned): `b`'");
   expect(zshCompletion(hostile)).toContain("'*--y[don'\\''t\\: \\[x\\] \\\\ $(z)]'");
   // bash is told names only, no sentences.

@@ -11,7 +11,8 @@ export function fishCompletion({ commands, groups }: CompletionModel): string {
     for (const { path, summary } of commands.filter((command) => command.path.startsWith(`${group} `)))
       lines.push(`complete -c sampan -n '__sampan_is ${group}' -a ${path.slice(group.length + 1)} -d ${quote(summary)}`);
   }
-  for (const { name, takesFile, help } of GLOBAL_FLAGS) lines.push(`complete -c sampan -n __sampan_is_bare -l ${name.slice(2)}${takesFile ? " -r -F" : ""} -d ${quote(help)}`);
+  for (const { name, takesFile, help } of GLOBAL_FLAGS)
+    lines.push(`complete -c sampan -n __sampan_is_bare -l ${name.slice(2)}${takesFile ? " -r -F" : ""} -d ${quote(help)}`);
   for (const command of commands) lines.push(...linesOf(command));
   return `# fish completion for sampan; written by "sampan completion fish"
 
@@ -60,7 +61,11 @@ function linesOf({ path, flags, positionals }: CompletionCommand): string[] {
   const lines = flags.map(({ names, help, value }) => {
     const long = names.filter((name) => name.startsWith("--")).map((name) => ` -l ${name.slice(2)}`).join("");
     const short = names.filter((name) => !name.startsWith("--")).map((name) => ` -s ${name.slice(1)}`).join("");
-    const takes = value === undefined ? "" : value.choices.length > 0 ? ` -x -a '${value.choices.join(" ")}'` : value.kind === "file" ? " -r -F" : ` -x${nameSource(value.kind)}`;
+    const takes = value === undefined
+      ? ""
+      : value.choices.length > 0 ? ` -x -a '${value.choices.join(" ")}'`
+      : value.kind === "file" ? " -r -F"
+      : ` -x${nameSource(value.kind)}`;
     return `complete -c sampan ${when}${long}${short}${takes} -d ${quote(help)}`;
   });
   const kinds = [...new Set(positionals)].filter((kind) => kind !== "none");

@@ -36,7 +36,10 @@ const CHOICES: Readonly<Record<string, readonly string[]>> = {
   "log-driver": ["json-file", "none"],
   attach: ["stdin", "stdout", "stderr"],
 };
-const KINDS: Readonly<Record<string, WordKind>> = { network: "network", "volumes-from": "container", "env-file": "file", cidfile: "file", "label-file": "file", output: "file", input: "file", volume: "file", rootfs: "file" };
+const KINDS: Readonly<Record<string, WordKind>> = {
+  network: "network", "volumes-from": "container", "env-file": "file", cidfile: "file", "label-file": "file", output: "file", input: "file",
+  volume: "file", rootfs: "file",
+};
 
 /** Commands that need a container that runs. */
 const RUNNING = new Set(["attach", "exec", "kill", "pause", "stats", "stop", "top", "unpause"]);
@@ -53,7 +56,13 @@ export async function completionModel(table: readonly CommandEntry[]): Promise<C
       value: flag.valueName === "" ? undefined : { kind: KINDS[name] ?? "none", choices: CHOICES[name] ?? [] },
     })).sort((a, b) => ((a.names[0] ?? "") < (b.names[0] ?? "") ? -1 : 1));
     for (const path of entry.paths)
-      commands.push({ path, summary: entry.summary, flags, positionals: command.args.max === 0 ? [] : positionalsOf(path, command.usage), interspersed: command.interspersed ?? true });
+      commands.push({
+        path,
+        summary: entry.summary,
+        flags,
+        positionals: command.args.max === 0 ? [] : positionalsOf(path, command.usage),
+        interspersed: command.interspersed ?? true,
+      });
   }
   commands.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { commands, groups: [...new Set(commands.filter(({ path }) => path.includes(" ")).map(({ path }) => path.split(" ")[0] ?? ""))].sort() };

@@ -38,7 +38,13 @@ describe("parseFlags", () => {
   });
 
   test("the teaching engines' single dashes", () => {
-    expect(parse("-name web -net=host -cpus=0.5 -cpushare 512 -m=64m x").values).toMatchObject({ name: "web", network: ["host"], cpus: "0.5", "cpu-shares": 512, memory: 64 << 20 });
+    expect(parse("-name web -net=host -cpus=0.5 -cpushare 512 -m=64m x").values).toMatchObject({
+      name: "web",
+      network: ["host"],
+      cpus: "0.5",
+      "cpu-shares": 512,
+      memory: 64 << 20,
+    });
   });
 
   test("parsing stops at the first positional unless interspersed, and at --", () => {

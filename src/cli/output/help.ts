@@ -67,7 +67,12 @@ export function rootHelp(table: readonly CommandEntry[]): string {
 /** `sampan network --help`. */
 export function groupHelp(group: string, table: readonly CommandEntry[]): string {
   const rows = table
-    .flatMap((entry) => (entry.hidden === true ? [] : entry.paths).filter((path) => path.startsWith(`${group} `)).slice(0, 1).map((path): [string, string] => [path.slice(group.length + 1), entry.summary]))
+    .flatMap((entry) => (entry.hidden === true ? [] : entry.paths).filter((path) => path.startsWith(`${group} `)).slice(0, 1).map((path): [string, string] => [
+      path.slice(group.length + 1),
+      entry.summary,
+    ]))
     .sort(([a], [b]) => (a < b ? -1 : 1));
-  return `Usage:  sampan ${group} COMMAND\n\n${groupSummaries[group] ?? ""}\n\nCommands:\n${twoColumns(rows)}\nRun 'sampan ${group} COMMAND --help' for more information on a command.\n`;
+  return `Usage:  sampan ${group} COMMAND\n\n${groupSummaries[group] ?? ""}\n\nCommands:\n${twoColumns(rows)}
+Run 'sampan ${group} COMMAND --help' for more information on a command.
+`;
 }

@@ -18,7 +18,10 @@ function write(value: unknown, indent: string, lineStart: string): string {
   }
   if (typeof value !== "object") return "null";
   if (hasToJson(value)) return write(value.toJSON(), indent, lineStart);
-  const fields = Object.entries(value).map(([key, field]: [string, unknown]) => [key, typeof field === "object" && field !== null && hasToJson(field) ? field.toJSON() : field] as const)
+  const fields = Object.entries(value).map(([key, field]: [string, unknown]) => [
+    key,
+    typeof field === "object" && field !== null && hasToJson(field) ? field.toJSON() : field,
+  ] as const)
     .filter(([, field]) => field !== undefined && typeof field !== "function");
   if (fields.length === 0) return "{}";
   return `{${inner}${fields.map(([key, field]) => `${JSON.stringify(key)}${colon}${write(field, indent, inner)}`).join(`,${inner}`)}${lineStart}}`;

@@ -100,14 +100,19 @@ describe("inspect", () => {
     return inspector.text();
   };
   test("an indented array, a compact one or a template", () => {
-    expect(show(undefined, { Id: "abc", State: { Running: true, Health: undefined } })).toBe('[\n    {\n        "Id": "abc",\n        "State": {\n            "Running": true\n        }\n    }\n]\n');
+    expect(show(undefined, {
+      Id: "abc",
+      State: { Running: true, Health: undefined },
+    })).toBe('[\n    {\n        "Id": "abc",\n        "State": {\n            "Running": true\n        }\n    }\n]\n');
     expect(show("json", value, { Id: "d" })).toBe('[{"Id":"abc","State":{"Running":true},"Binds":null,"Labels":{"com.example.x":"y"}},{"Id":"d"}]\n');
     expect(show("{{.Id}} {{.ID}} {{.State.Running}} {{if .State.Health}}h{{else}}-{{end}}", value)).toBe("abc abc true -\n");
     expect(show(undefined)).toBe("[]\n");
     expect(show("{{.Id}}")).toBe("\n");
   });
   test.each([
-    ["{{.State.Health}}", "<nil>"], ["{{range .Mounts}}[{{.Name}}{{.Driver}}]{{end}}", "[][vlocal]"], ['[{{index .None "x"}}{{index .Options "x"}}]', "[]"], ["{{.Binds}}", "[]"], ["{{len .Binds}}", "0"], ["[{{.StopSignal}}]", "[]"], ['{{eq .StopSignal ""}}', "true"], ["{{json .Binds}}", "null"],
+    ["{{.State.Health}}", "<nil>"], ["{{range .Mounts}}[{{.Name}}{{.Driver}}]{{end}}", "[][vlocal]"],
+    ['[{{index .None "x"}}{{index .Options "x"}}]', "[]"], ["{{.Binds}}", "[]"], ["{{len .Binds}}", "0"], ["[{{.StopSignal}}]", "[]"],
+    ['{{eq .StopSignal ""}}', "true"], ["{{json .Binds}}", "null"],
     ["{{range .Binds}}{{.}}{{else}}none{{end}}", "none"], ["{{json .State}}", '{"Running":true}'], ['{{.Id}}{{"\\n"}}', "abc\n"], ["{{.Id}}\\t", "abc\\t"],
   ])("%s is as Docker prints it", (format, text) => expect(show(format, more)).toBe(`${text}\n`));
   test("a value that does not fit stops nobody else", () => {
@@ -168,7 +173,9 @@ function screen(text: string): string[] {
 
 describe("errors and suggestions", () => {
   test("each problem on its own line, the hint once", () => {
-    expect(formatError(new SampanError("not-found", "No such container: web", { hint: "See them with 'sampan ps -a'." }))).toBe("sampan: No such container: web\nSee them with 'sampan ps -a'.\n");
+    expect(
+      formatError(new SampanError("not-found", "No such container: web", { hint: "See them with 'sampan ps -a'." })),
+    ).toBe("sampan: No such container: web\nSee them with 'sampan ps -a'.\n");
     expect(formatError(new Error("outer", { cause: new Error("inner") }), { debug: true })).toContain("caused by: Error: inner");
   });
   test("exit codes: the error's own, else the command's, else 1", () => {

@@ -18,7 +18,8 @@ export function alignTabs(text: string, minimumWidth = 10, padding = 3): string 
     }
   }
   return lines
-    .map((cells, line) => cells.map((cell, column) => (column === cells.length - 1 ? cell : cell + " ".repeat((widths[line]?.[column] ?? 0) - displayWidth(cell)))).join(""))
+    .map((cells, line) =>
+      cells.map((cell, column) => (column === cells.length - 1 ? cell : cell + " ".repeat((widths[line]?.[column] ?? 0) - displayWidth(cell)))).join(""))
     .join("\n");
 }
 
@@ -38,7 +39,8 @@ function displayWidth(text: string): number {
 export function ellipsis(text: string, width: number): string {
   if (width <= 0) return "";
   const characters = Array.from(text);
-  const widthOf = (character: string): number => (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(character) ? 2 : 1);
+  const widthOf = (character: string): number =>
+    (/[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(character) ? 2 : 1);
   if (characters.length <= 1) return text;
   let total = 0;
   let cut = 0;

@@ -18,7 +18,8 @@ export function parseBytesPerSecond(text: string): DeviceLimit {
 export function parseOperationsPerSecond(text: string): DeviceLimit {
   const [path, rate] = devicePath(text);
   const value = /^[0-9]+$/.test(rate) ? Number(rate) : NaN;
-  if (!Number.isSafeInteger(value)) return refuse(`invalid rate for device: ${text}. The correct format is <device-path>:<number>. Number must be a positive integer`);
+  if (!Number.isSafeInteger(value))
+    return refuse(`invalid rate for device: ${text}. The correct format is <device-path>:<number>. Number must be a positive integer`);
   return { path, value };
 }
 

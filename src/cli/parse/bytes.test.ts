@@ -5,7 +5,8 @@ import { parseBytes, parseBytesOrUnlimited, parseMegabytes, parseMegabytesOrUnli
 
 describe("parseBytes", () => {
   test.each([
-    ["64m", 67_108_864], ["1.5g", 1_610_612_736], ["512KiB", 524_288], ["100", 100], ["100b", 100], ["1 gb", 1 << 30], ["0", 0], ["5M", 5_242_880], ["2t", 2 * 1024 ** 4], [".5k", 512], ["1.", 1], ["1.9", 1],
+    ["64m", 67_108_864], ["1.5g", 1_610_612_736], ["512KiB", 524_288], ["100", 100], ["100b", 100], ["1 gb", 1 << 30], ["0", 0],
+    ["5M", 5_242_880], ["2t", 2 * 1024 ** 4], [".5k", 512], ["1.", 1], ["1.9", 1],
   ] as const)("%s", (text, bytes) => expect(parseBytes(text)).toBe(bytes));
 
   test.each(["", "5x", "m", "-1", "1mm", "1kbb", "1e", "1,5g", "0x10", "1  k", "1.2.3", "9999999p", "NaN", "Infinity"])("refuses %p", (text) => {
@@ -36,7 +37,9 @@ describe("Gocker's megabytes", () => {
 });
 
 describe("parseNanoCpus", () => {
-  test.each([["1.5", 1_500_000_000], ["0.04", 40_000_000], ["2", 2_000_000_000], ["2.5", 2_500_000_000], [".5", 500_000_000], ["1/2", 500_000_000]] as const)("%s", (text, nano) => {
+  test.each([
+    ["1.5", 1_500_000_000], ["0.04", 40_000_000], ["2", 2_000_000_000], ["2.5", 2_500_000_000], [".5", 500_000_000], ["1/2", 500_000_000],
+  ] as const)("%s", (text, nano) => {
     expect(parseNanoCpus(text)).toBe(nano);
   });
   test("refuses words and more digits than a nano-CPU has", () => {

@@ -4,10 +4,20 @@ import { parseDuration } from "./duration.ts";
 import { parseTimestamp, parseTimestampNs } from "./timestamp.ts";
 
 describe("parseDuration", () => {
-  test.each([["1m30s", 90_000], ["1.5h", 5_400_000], ["250ms", 250], ["0", 0], ["-2s", -2000], ["1us", 0.001], ["2µs", 0.002], ["1h2m3s4ms", 3_723_004], [".5s", 500]] as const)("%s", (text, ms) => {
+  test.each([
+    ["1m30s", 90_000], ["1.5h", 5_400_000], ["250ms", 250], ["0", 0], ["-2s", -2000], ["1us", 0.001], ["2µs", 0.002],
+    ["1h2m3s4ms", 3_723_004], [".5s", 500],
+  ] as const)("%s", (text, ms) => {
     expect(parseDuration(text)).toBeCloseTo(ms, 9);
   });
-  test.each([["abc", 'time: invalid duration "abc"'], ["5", 'time: missing unit in duration "5"'], ["5x", 'time: unknown unit "x" in duration "5x"'], ["", 'time: invalid duration ""'], ["-", 'time: invalid duration "-"'], ["1s x", 'time: unknown unit "s x" in duration "1s x"']] as const)(
+  test.each([
+    ["abc", 'time: invalid duration "abc"'],
+    ["5", 'time: missing unit in duration "5"'],
+    ["5x", 'time: unknown unit "x" in duration "5x"'],
+    ["", 'time: invalid duration ""'],
+    ["-", 'time: invalid duration "-"'],
+    ["1s x", 'time: unknown unit "s x" in duration "1s x"'],
+  ] as const)(
     "refuses %p in Go's words",
     (text, reason) => expect(() => parseDuration(text)).toThrow(reason),
   );
@@ -31,5 +41,6 @@ describe("parseTimestamp", () => {
     expect(parseTimestamp("2013-01-02T13:23:37.25+02:00", now)).toBe(Date.UTC(2013, 0, 2, 11, 23, 37, 250));
     expect(parseTimestamp("2013-01-02", now)).toBe(new Date(2013, 0, 2).getTime());
   });
-  test.each(["", "yesterday", "2013-13-45", "12:00"])("refuses %p", (text) => expect(() => parseTimestamp(text, now)).toThrow("failed to parse value as time or duration"));
+  test.each(["", "yesterday", "2013-13-45", "12:00"])("refuses %p", (text) =>
+    expect(() => parseTimestamp(text, now)).toThrow("failed to parse value as time or duration"));
 });

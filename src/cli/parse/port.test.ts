@@ -21,12 +21,18 @@ describe("parsePublish", () => {
   });
 
   test.each([
-    ["99999:80", "invalid hostPort: 99999"], ["a:80", "invalid hostPort: a"], ["8080:", "no port specified: 8080:<empty>"], ["80:x", "invalid containerPort: x"], ["80/icmp", "invalid proto: icmp"],
-    ["1.2.3:80:80", "invalid IP address: 1.2.3"], ["80-82:80-81", "invalid ranges specified for container and host Ports: 80-81 and 80-82"], ["82-80:80", "invalid hostPort: 82-80"], ["", "no port specified: <empty>"],
-    ["80:0", "invalid containerPort: 0"], ["-1:80", "invalid hostPort: -1"], ["published", "invalid containerPort"], ["published=80,target", "invalid publish opts format"],
-    ["target=80,colour=red", "invalid field key colour"], ["0-10:80", "invalid hostPort: 0-10"], ["0-2:80-82", "invalid hostPort: 0-2"], ["80:80/tcp/udp", "invalid proto: tcp/udp"], ["8000-8002-8004:80", "invalid hostPort"],
-    ["localhost:80:80", "invalid IP address: localhost"], ["[::1%lo]:80:80", "invalid IP address"], ["[::1:80:80", "invalid IP address"], ["1:2:3:4", "invalid IP address: 1:2"], [" 80:80", "invalid hostPort"], ["+80:80", "invalid hostPort"],
-    ["0x50:80", "invalid hostPort"], ["８０:80", "invalid hostPort"], ["80/tcp:80", "invalid hostPort: 80/tcp"], ["8000:80-82", "invalid ranges specified"], ["80:80,81:81", "invalid IP address"],
+    ["99999:80", "invalid hostPort: 99999"], ["a:80", "invalid hostPort: a"], ["8080:", "no port specified: 8080:<empty>"],
+    ["80:x", "invalid containerPort: x"], ["80/icmp", "invalid proto: icmp"],
+    ["1.2.3:80:80", "invalid IP address: 1.2.3"], ["80-82:80-81", "invalid ranges specified for container and host Ports: 80-81 and 80-82"],
+    ["82-80:80", "invalid hostPort: 82-80"], ["", "no port specified: <empty>"],
+    ["80:0", "invalid containerPort: 0"], ["-1:80", "invalid hostPort: -1"], ["published", "invalid containerPort"],
+    ["published=80,target", "invalid publish opts format"],
+    ["target=80,colour=red", "invalid field key colour"], ["0-10:80", "invalid hostPort: 0-10"], ["0-2:80-82", "invalid hostPort: 0-2"],
+    ["80:80/tcp/udp", "invalid proto: tcp/udp"], ["8000-8002-8004:80", "invalid hostPort"],
+    ["localhost:80:80", "invalid IP address: localhost"], ["[::1%lo]:80:80", "invalid IP address"], ["[::1:80:80", "invalid IP address"],
+    ["1:2:3:4", "invalid IP address: 1:2"], [" 80:80", "invalid hostPort"], ["+80:80", "invalid hostPort"],
+    ["0x50:80", "invalid hostPort"], ["８０:80", "invalid hostPort"], ["80/tcp:80", "invalid hostPort: 80/tcp"],
+    ["8000:80-82", "invalid ranges specified"], ["80:80,81:81", "invalid IP address"],
   ] as const)("refuses %p", (text, reason) => expect(() => parsePublish(text)).toThrow(reason));
 });
 

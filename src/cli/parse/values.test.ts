@@ -24,7 +24,11 @@ describe("limits of one device", () => {
     [parseBytesPerSecond, "foo", "bad format: foo"],
     [parseBytesPerSecond, "/sda:1", "bad format for device path: /sda:1"],
     [parseBytesPerSecond, "/dev/sda:1q", "invalid rate for device: /dev/sda:1q. The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer. Unit is optional and can be kb, mb, or gb"],
-    [parseOperationsPerSecond, "/dev/sda:1k", "invalid rate for device: /dev/sda:1k. The correct format is <device-path>:<number>. Number must be a positive integer"],
+    [
+      parseOperationsPerSecond,
+      "/dev/sda:1k",
+      "invalid rate for device: /dev/sda:1k. The correct format is <device-path>:<number>. Number must be a positive integer",
+    ],
     [parseDeviceWeight, "/dev/sda:9", "invalid weight for device: /dev/sda:9"],
   ] as const)("%p refuses %s", (parse, text, reason) => expect(() => parse(text)).toThrow(reason));
 });
@@ -32,7 +36,12 @@ describe("limits of one device", () => {
 describe("addresses", () => {
   test("ipVersion agrees with Node's own parser", () => {
     const group = fc.integer({ min: 0, max: 0xffff }).map((value) => value.toString(16));
-    const pieces = fc.oneof(fc.ipV4(), fc.ipV6(), fc.array(fc.constantFrom(":", "::", ".", "0", "1", "ff", "256", "1.2.3.4", "g"), { maxLength: 10 }).map((parts) => parts.join("")), fc.array(group).map((groups) => groups.join(":")));
+    const pieces = fc.oneof(
+      fc.ipV4(),
+      fc.ipV6(),
+      fc.array(fc.constantFrom(":", "::", ".", "0", "1", "ff", "256", "1.2.3.4", "g"), { maxLength: 10 }).map((parts) => parts.join("")),
+      fc.array(group).map((groups) => groups.join(":")),
+    );
     fc.assert(fc.property(pieces, (text) => expect(ipVersion(text)).toBe(isIP(text) as 0 | 4 | 6)), { numRuns: 500 });
   });
   test("MAC addresses in each notation become one", () => {
@@ -77,12 +86,16 @@ describe("lists and pairs", () => {
     expect(() => parseKeyValueText("=1", () => undefined)).toThrow("no variable name on line '=1'");
   });
   test("filters", () => {
-    expect(collectFilters([parseFilter("Status=running"), parseFilter("status=exited"), parseFilter("label=a=b")])).toEqual({ status: ["running", "exited"], label: ["a=b"] });
+    expect(collectFilters([parseFilter("Status=running"), parseFilter("status=exited"), parseFilter("label=a=b")])).toEqual({
+      status: ["running", "exited"],
+      label: ["a=b"],
+    });
     expect(() => parseFilter("name")).toThrow("bad format of filter");
   });
   test("sysctls of the container's namespaces alone", () => {
     expect(parseSysctl("net.ipv4.ip_forward=1")).toBe("net.ipv4.ip_forward=1");
-    for (const text of ["foo", "kernel.panic=1", "vm.swappiness=1", "net.ipv4.ip_forward"]) expect(() => parseSysctl(text)).toThrow(`sysctl '${text}' is not allowed`);
+    for (const text of ["foo", "kernel.panic=1", "vm.swappiness=1", "net.ipv4.ip_forward"])
+      expect(() => parseSysctl(text)).toThrow(`sysctl '${text}' is not allowed`);
   });
 });
 

@@ -28,7 +28,8 @@ export const command = defineCommand({
     const target = splitCopyArgument(args[1] ?? "");
     if (source.container === undefined && target.container === undefined) throw new SampanError("invalid", "must specify at least one container source");
     if (source.container !== undefined && target.container !== undefined) throw new SampanError("unsupported", "copying between containers is not supported");
-    for (const { container, path } of [source, target]) if (container !== undefined && path === "") throw new SampanError("invalid", `no path in container ${JSON.stringify(container)} was given`);
+    for (const { container, path } of [source, target])
+      if (container !== undefined && path === "") throw new SampanError("invalid", `no path in container ${JSON.stringify(container)} was given`);
     const options = { archive: flags.archive, followLink: flags["follow-link"], signal: context.signal };
     // As Docker: nobody reads it in a script.
     const quiet = flags.quiet || !io.isTerminal(1);

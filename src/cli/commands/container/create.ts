@@ -33,5 +33,7 @@ export const command = defineCommand({
 function asOfCreate(error: unknown): unknown {
   if (!(error instanceof SampanError) || error.kind === "cancelled") return error;
   const { kind, message, hint, code } = error;
-  return error instanceof ProblemsError ? new ProblemsError(error.problems, { hint, exitCode: 1 }) : new SampanError(kind, message, { hint, code, cause: error, exitCode: 1 });
+  return error instanceof ProblemsError
+    ? new ProblemsError(error.problems, { hint, exitCode: 1 })
+    : new SampanError(kind, message, { hint, code, cause: error, exitCode: 1 });
 }

@@ -26,7 +26,8 @@ export const command = defineCommand({
   async run(context, { flags, args }) {
     const { io } = context;
     const [name = "", ...command] = args;
-    if (flags.workdir !== undefined && !flags.workdir.startsWith("/")) throw new SampanError("invalid", `the working directory '${flags.workdir}' is invalid, it needs to be an absolute path`, { exitCode: 125 });
+    if (flags.workdir !== undefined && !flags.workdir.startsWith("/"))
+      throw new SampanError("invalid", `the working directory '${flags.workdir}' is invalid, it needs to be an absolute path`, { exitCode: 125 });
     if (flags.tty && flags.interactive && !flags.detach) requireTerminal(io);
     const files = flags["env-file"].flatMap((path) => readKeyValueFile(path, io.cwd(), (key) => io.env[key]));
     const env = flags.env.map((pair) => (pair.includes("=") || io.env[pair] === undefined ? pair : `${pair}=${io.env[pair]}`));

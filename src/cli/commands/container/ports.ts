@@ -28,10 +28,13 @@ export function formatPorts(ports: readonly PublishedPort[]): string {
 }
 
 function byNumber(a: PublishedPort, b: PublishedPort): number {
-  return a.containerPort - b.containerPort || Number(a.hostIp.includes(":")) - Number(b.hostIp.includes(":")) || naturalOrder(a.hostIp, b.hostIp) || a.hostPort - b.hostPort || naturalOrder(a.protocol, b.protocol);
+  return a.containerPort - b.containerPort || Number(a.hostIp.includes(":")) - Number(b.hostIp.includes(":")) ||
+    naturalOrder(a.hostIp, b.hostIp) || a.hostPort - b.hostPort || naturalOrder(a.protocol, b.protocol);
 }
 
-function formatGroup({ hostIp, protocol, first, last }: { readonly hostIp: string; readonly protocol: string; readonly first: number; readonly last: number }): string {
+function formatGroup(
+  { hostIp, protocol, first, last }: { readonly hostIp: string; readonly protocol: string; readonly first: number; readonly last: number },
+): string {
   const range = first === last ? String(first) : `${first}-${last}`;
   return `${hostIp === "" ? range : `${joinHostPort(hostIp, range)}->${range}`}/${protocol}`;
 }

@@ -25,7 +25,10 @@ export const command = defineCommand({
     // A format that names the size asks for it, as in Docker.
     const size = flags.size || /\.Size\b/.test(flags.format ?? "");
     const found = await containers.list({ all: flags.all || last !== undefined, last, size, filters: collectFilters(flags.filter), signal: context.signal });
-    const view = { ...containerView({ truncate: !flags["no-trunc"], nowMs: context.io.nowMs() }), table: flags.size ? `${containerTable}\t{{.Size}}` : containerTable };
+    const view = {
+      ...containerView({ truncate: !flags["no-trunc"], nowMs: context.io.nowMs() }),
+      table: flags.size ? `${containerTable}\t{{.Size}}` : containerTable,
+    };
     if (found.length === 0 && !flags.quiet) formatList(view, [noContainer], flags); // a wrong format is told although there is nothing to print
     // Ids alone win over any format, as in Docker's ps.
     context.io.out(formatList(view, found, flags.quiet ? { quiet: true } : flags));

@@ -10,7 +10,10 @@ import { requireTerminal } from "../shared/streams.ts";
 export function parseRunLine(words: readonly string[], path: string, io: Io): RunRequest {
   const [verb, ...rest] = words[0] === "container" ? words.slice(1) : words;
   if (verb !== "run") {
-    throw new SampanError("invalid", `'sampan ${path}' knows no ${JSON.stringify(verb ?? "")}`, { exitCode: 125, hint: `Try 'sampan ${path} run --rm host true'.` });
+    throw new SampanError("invalid", `'sampan ${path}' knows no ${JSON.stringify(verb ?? "")}`, {
+      exitCode: 125,
+      hint: `Try 'sampan ${path} run --rm host true'.`,
+    });
   }
   const hint = "See 'sampan run --help'.";
   const { values: flags, given, positionals: args, problems, help } = parseFlags(runFlags, rest, false);

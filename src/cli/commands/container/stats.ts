@@ -9,7 +9,8 @@ import { formatFlag, noTruncFlag } from "../shared/flags.ts";
 function statsView(truncate: boolean): ListView<ContainerStats> {
   return {
     titles: {
-      Container: "CONTAINER", Name: "NAME", ID: "CONTAINER ID", CPUPerc: "CPU %", MemUsage: "MEM USAGE / LIMIT", MemPerc: "MEM %", NetIO: "NET I/O", BlockIO: "BLOCK I/O", PIDs: "PIDS",
+      Container: "CONTAINER", Name: "NAME", ID: "CONTAINER ID", CPUPerc: "CPU %", MemUsage: "MEM USAGE / LIMIT", MemPerc: "MEM %",
+      NetIO: "NET I/O", BlockIO: "BLOCK I/O", PIDs: "PIDS",
     },
     table: "{{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}",
     quiet: "ID",

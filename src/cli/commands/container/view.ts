@@ -33,7 +33,8 @@ export function formatStatus(container: ContainerSummary, nowMs: number): string
 
 /** What stands for a container where there is none to try a format on. */
 export const noContainer: ContainerSummary = {
-  id: "", name: "", image: "", imageId: "", command: [], createdAtMs: 0, status: "created", startedAtMs: 0, finishedAtMs: 0, exitCode: 0, health: "none", ports: [], labels: {}, mounts: [], networks: [],
+  id: "", name: "", image: "", imageId: "", command: [], createdAtMs: 0, status: "created", startedAtMs: 0, finishedAtMs: 0, exitCode: 0,
+  health: "none", ports: [], labels: {}, mounts: [], networks: [],
 };
 
 /** A container as `ps` shows it. */
@@ -41,7 +42,8 @@ export function containerView({ truncate, nowMs }: { readonly truncate: boolean;
   return {
     titles: {
       ID: "CONTAINER ID", Names: "NAMES", Image: "IMAGE", Command: "COMMAND", CreatedAt: "CREATED AT", RunningFor: "CREATED", Ports: "PORTS",
-      State: "STATE", Status: "STATUS", Size: "SIZE", Labels: "LABELS", Mounts: "MOUNTS", LocalVolumes: "LOCAL VOLUMES", Networks: "NETWORKS", HealthStatus: "HEALTH STATUS",
+      State: "STATE", Status: "STATUS", Size: "SIZE", Labels: "LABELS", Mounts: "MOUNTS", LocalVolumes: "LOCAL VOLUMES",
+      Networks: "NETWORKS", HealthStatus: "HEALTH STATUS",
     },
     table: containerTable,
     quiet: "ID",

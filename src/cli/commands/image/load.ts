@@ -14,7 +14,8 @@ export const command = defineCommand({
   args: { min: 0, max: 0 },
   async run(context, { flags }) {
     const { io } = context;
-    if (flags.input === undefined && io.isTerminal(0)) throw new SampanError("invalid", "requested load from stdin, but stdin is empty", { hint: "Name a file with -i." });
+    if (flags.input === undefined && io.isTerminal(0))
+      throw new SampanError("invalid", "requested load from stdin, but stdin is empty", { hint: "Name a file with -i." });
     const { images } = await context.engine();
     const progress = progressOn(io, 2, flags.quiet || !io.isTerminal(2));
     const loaded = await images.load(flags.input === undefined ? { archive: io.input() } : { path: flags.input }, {

@@ -18,7 +18,8 @@ export const command = defineCommand({
   args: { min: 0, max: 1 },
   async run(context, { flags, args }) {
     const { io } = context;
-    if (flags["password-stdin"] && flags.password !== undefined) throw new SampanError("invalid", "conflicting options: cannot specify both --password and --password-stdin");
+    if (flags["password-stdin"] && flags.password !== undefined)
+      throw new SampanError("invalid", "conflicting options: cannot specify both --password and --password-stdin");
     if (flags["password-stdin"] && flags.username === undefined) throw new SampanError("invalid", "the --password-stdin option requires --username to be set");
     if (flags.username === "" || flags.password === "") throw new SampanError("invalid", `${flags.username === "" ? "username" : "password"} is empty`);
     if (flags.password !== undefined) io.err("WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n");
@@ -33,7 +34,8 @@ export const command = defineCommand({
 });
 
 async function ask(io: Io, prompt: string, hidden: boolean): Promise<string> {
-  if (!io.isTerminal(0)) throw new SampanError("invalid", "cannot perform an interactive login from a non-TTY device", { hint: "Use --username with --password-stdin." });
+  if (!io.isTerminal(0))
+    throw new SampanError("invalid", "cannot perform an interactive login from a non-TTY device", { hint: "Use --username with --password-stdin." });
   io.err(prompt);
   const answer = (await io.readLine({ hidden }))?.trim() ?? "";
   if (hidden) io.err("\n");

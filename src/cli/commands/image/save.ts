@@ -8,7 +8,10 @@ const FORMATS: Readonly<Record<string, "docker" | "oci" | "directory">> = { "doc
 export const command = defineCommand({
   summary: "Write images to an archive",
   usage: "[OPTIONS] IMAGE [IMAGE...]",
-  examples: [["sampan save -o images.tar debian:12 nginx", "For `docker load`, `podman load` and `sampan load`"], ["sampan save --format oci-dir -o layout nginx", "As an OCI image layout"]],
+  examples: [
+    ["sampan save -o images.tar debian:12 nginx", "For `docker load`, `podman load` and `sampan load`"],
+    ["sampan save --format oci-dir -o layout nginx", "As an OCI image layout"],
+  ],
   flags: {
     format: string("docker-archive, oci-archive, or oci-dir: a directory, named with -o", { shownDefault: "docker-archive" }),
     output: string("Write to a file instead of standard output", { short: "o" }),
@@ -17,7 +20,8 @@ export const command = defineCommand({
   args: { min: 1, max: Infinity },
   async run(context, { flags, args }) {
     const format = FORMATS[flags.format ?? "docker-archive"];
-    if (format === undefined) throw new SampanError("invalid", `unknown format ${JSON.stringify(flags.format)}: it is one of ${Object.keys(FORMATS).join(", ")}`);
+    if (format === undefined)
+      throw new SampanError("invalid", `unknown format ${JSON.stringify(flags.format)}: it is one of ${Object.keys(FORMATS).join(", ")}`);
     const { images } = await context.engine();
     const options = { platforms: flags.platform.length === 0 ? undefined : flags.platform, signal: context.signal };
     if (format !== "directory") {

@@ -26,7 +26,12 @@ function searchView(truncate: boolean): ListView<SearchResult> {
 export const command = defineCommand({
   summary: "Search Docker Hub for images",
   usage: "[OPTIONS] TERM",
-  flags: { filter: filterFlag("is-official=true, stars=3", "f"), format: formatFlag(), limit: int("Most results", { min: 1, max: 100 }), "no-trunc": noTruncFlag() },
+  flags: {
+    filter: filterFlag("is-official=true, stars=3", "f"),
+    format: formatFlag(),
+    limit: int("Most results", { min: 1, max: 100 }),
+    "no-trunc": noTruncFlag(),
+  },
   args: { min: 1, max: 1 },
   async run(context, { flags, args }) {
     const { registries } = await context.engine();

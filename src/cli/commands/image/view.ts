@@ -22,7 +22,8 @@ function cutTag(reference: string): [string, string] {
 /** An image once per tag; with `digests` once per pair of tag and digest; a dangling one once, as <none>. */
 export function imageLines(images: readonly ImageSummary[], digests: boolean): ImageLine[] {
   return images.flatMap((image) => {
-    const digestsOf = (repository: string): string[] => image.digests.filter((digest) => digest.startsWith(`${repository}@`)).map((digest) => digest.slice(repository.length + 1));
+    const digestsOf = (repository: string): string[] =>
+      image.digests.filter((digest) => digest.startsWith(`${repository}@`)).map((digest) => digest.slice(repository.length + 1));
     const lines: ImageLine[] = [];
     for (const reference of image.tags) {
       const [repository, tag] = cutTag(reference);
@@ -39,10 +40,13 @@ export function imageLines(images: readonly ImageSummary[], digests: boolean): I
 const imageTable = "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 const imageTableWithDigests = "{{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}";
 
-export function imageView({ truncate, nowMs, digests }: { readonly truncate: boolean; readonly nowMs: number; readonly digests: boolean }): ListView<ImageLine> {
+export function imageView(
+  { truncate, nowMs, digests }: { readonly truncate: boolean; readonly nowMs: number; readonly digests: boolean },
+): ListView<ImageLine> {
   return {
     titles: {
-      ID: "IMAGE ID", Repository: "REPOSITORY", Tag: "TAG", Digest: "DIGEST", CreatedSince: "CREATED", CreatedAt: "CREATED AT", Size: "SIZE", Containers: "CONTAINERS",
+      ID: "IMAGE ID", Repository: "REPOSITORY", Tag: "TAG", Digest: "DIGEST", CreatedSince: "CREATED", CreatedAt: "CREATED AT",
+      Size: "SIZE", Containers: "CONTAINERS",
       SharedSize: "SHARED SIZE", UniqueSize: "UNIQUE SIZE", VirtualSize: "SIZE", Labels: "LABELS",
     },
     table: digests ? imageTableWithDigests : imageTable,

@@ -25,7 +25,12 @@ export const command = defineCommand({
   async run(context, { flags, args, path }) {
     const aux = pairsToRecord(flags["aux-address"]);
     // Not as flags are refused: Docker leaves these to its daemon, and the exit code is that of a failed command.
-    const problems = [...notParsed(flags.subnet, parseCidr), ...notParsed(flags["ip-range"], parseCidr), ...notParsed(flags.gateway, parseIp), ...notParsed(Object.values(aux), parseIp)];
+    const problems = [
+      ...notParsed(flags.subnet, parseCidr),
+      ...notParsed(flags["ip-range"], parseCidr),
+      ...notParsed(flags.gateway, parseIp),
+      ...notParsed(Object.values(aux), parseIp),
+    ];
     if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1 });
     const { networks } = await context.engine();
     const { id, warnings } = await networks.create(
@@ -64,12 +69,16 @@ function notParsed(texts: readonly string[], parse: (text: string) => unknown): 
 }
 
 /** Each gateway, range and auxiliary address goes to the subnet that holds it. Throws ProblemsError for one without a subnet. */
-function pairSubnets(flags: { subnets: readonly string[]; gateways: readonly string[]; ranges: readonly string[]; aux: Readonly<Record<string, string>> }, path: string): SubnetRequest[] {
+function pairSubnets(
+  flags: { subnets: readonly string[]; gateways: readonly string[]; ranges: readonly string[]; aux: Readonly<Record<string, string>> },
+  path: string,
+): SubnetRequest[] {
   const problems: string[] = [];
   const paired = flags.subnets.map((subnet): { subnet: string; gateway?: string; ipRange?: string; auxAddresses?: Record<string, string> } => ({ subnet }));
   const homeOf = (address: string, what: string, text: string): (typeof paired)[number] | undefined => {
     const home = paired.find(({ subnet }) => contains(subnet, address));
-    if (home === undefined) problems.push(paired.length === 0 ? "every ip-range or gateway must have a corresponding subnet" : `no matching subnet for ${what} ${text}`);
+    if (home === undefined)
+      problems.push(paired.length === 0 ? "every ip-range or gateway must have a corresponding subnet" : `no matching subnet for ${what} ${text}`);
     return home;
   };
   const place = (address: string, what: string, field: "gateway" | "ipRange", text: string): void => {

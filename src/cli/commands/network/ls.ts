@@ -9,7 +9,10 @@ import { filterFlag, formatFlag, noTruncFlag } from "../shared/flags.ts";
 
 function networkView(truncate: boolean): ListView<NetworkDetails> {
   return {
-    titles: { ID: "NETWORK ID", Name: "NAME", Driver: "DRIVER", Scope: "SCOPE", IPv4: "IPV4", IPv6: "IPV6", Internal: "INTERNAL", Labels: "LABELS", CreatedAt: "CREATED AT" },
+    titles: {
+      ID: "NETWORK ID", Name: "NAME", Driver: "DRIVER", Scope: "SCOPE", IPv4: "IPV4", IPv6: "IPV6", Internal: "INTERNAL", Labels: "LABELS",
+      CreatedAt: "CREATED AT",
+    },
     table: "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
     quiet: "ID",
     methods: new Set(["Label"]),

@@ -17,7 +17,11 @@ writeFileSync(join(directory, "bad.json"), "{");
 
 /** Words separated by blanks; ~ stands for a blank inside a word. */
 function request(line: string): RunRequest {
-  const { values, given, positionals, problems } = parseFlags(runFlags, line.split(" ").filter((word) => word !== "").map((word) => word.replaceAll("~", " ")), false);
+  const { values, given, positionals, problems } = parseFlags(
+    runFlags,
+    line.split(" ").filter((word) => word !== "").map((word) => word.replaceAll("~", " ")),
+    false,
+  );
   expect(problems).toEqual([]);
   return buildRunRequest({ flags: values, given, args: positionals, path: "run" }, { env: { FROM_CALLER: "yes" }, cwd: directory });
 }
@@ -38,7 +42,13 @@ describe("run requests", () => {
   test("no flags ask for nothing", () => expect(request("alpine echo hi")).toEqual(emptyRunRequest("alpine", ["echo", "hi"])));
 
   test.each<[string, Partial<RunRequest>]>([
-    ["-d --name web -p 8080:80 -m 64m nginx", { detach: true, attach: [], name: "web", ports: [{ hostIp: "", hostPort: 8080, containerPort: 80, protocol: "tcp" }], resources: { memoryBytes: 64 << 20 } }],
+    ["-d --name web -p 8080:80 -m 64m nginx", {
+      detach: true,
+      attach: [],
+      name: "web",
+      ports: [{ hostIp: "", hostPort: 8080, containerPort: 80, protocol: "tcp" }],
+      resources: { memoryBytes: 64 << 20 },
+    }],
     ["--rm -it host sh -c ls", { remove: true, interactive: true, tty: true, attach: ["stdin", "stdout", "stderr"], command: ["sh", "-c", "ls"] }],
     ["-a stdout x", { attach: ["stdout"] }],
     ["-a STDERR -i x", { attach: ["stdin", "stderr"] }],
@@ -49,22 +59,38 @@ describe("run requests", () => {
     ["--mem=128 --swap=0 x", { resources: { memoryBytes: 128 << 20, memorySwapBytes: 128 << 20 } }],
     ["-mem 5 -swap=-1 -pids 7 x", { resources: { memoryBytes: 5 << 20, memorySwapBytes: -1, pidsLimit: 7 } }],
     ["-m 5M --memory-swap -1 x", { resources: { memoryBytes: 5 << 20, memorySwapBytes: -1 } }],
-    ["-it -rootfs=./root -cpus=0.04 -m=100m -cpuset 0-1 -cpushare 512 sh", { image: "", rootfs: { path: join(directory, "root"), writable: false }, command: ["sh"], resources: { memoryBytes: 100 << 20, nanoCpus: 40_000_000, cpusetCpus: "0-1", cpuShares: 512 } }],
+    ["-it -rootfs=./root -cpus=0.04 -m=100m -cpuset 0-1 -cpushare 512 sh", {
+      image: "",
+      rootfs: { path: join(directory, "root"), writable: false },
+      command: ["sh"],
+      resources: { memoryBytes: 100 << 20, nanoCpus: 40_000_000, cpusetCpus: "0-1", cpuShares: 512 },
+    }],
     ["--rootfs /srv/root:rw sh", { rootfs: { path: "/srv/root", writable: true } }],
     ["--cpus 2.5 x", { resources: { nanoCpus: 2_500_000_000 } }],
     ["--device-read-bps /dev/sda:1mb --device-read-bps /dev/sdb:2k --device-write-iops /dev/sda:9 --blkio-weight-device /dev/sda:200 x", { resources: {
-      deviceReadBps: [{ path: "/dev/sda", value: 1 << 20 }, { path: "/dev/sdb", value: 2048 }], deviceWriteIops: [{ path: "/dev/sda", value: 9 }], blkioWeightDevices: [{ path: "/dev/sda", value: 200 }],
+      deviceReadBps: [{ path: "/dev/sda", value: 1 << 20 }, { path: "/dev/sdb", value: 2048 }],
+      deviceWriteIops: [{ path: "/dev/sda", value: 9 }], blkioWeightDevices: [{ path: "/dev/sda", value: 200 }],
     } }],
     ["--pids-limit -1 x", { resources: { pidsLimit: -1 } }],
-    ["-v ./a:/b:ro -v data:/d --tmpfs /t x", { mounts: [{ type: "bind", source: join(directory, "a"), target: "/b", readonly: true, createSource: true }, { type: "volume", source: "data", target: "/d", readonly: false }, { type: "tmpfs", source: "", target: "/t", readonly: false }] }],
+    ["-v ./a:/b:ro -v data:/d --tmpfs /t x", { mounts: [
+      { type: "bind", source: join(directory, "a"), target: "/b", readonly: true, createSource: true },
+      { type: "volume", source: "data", target: "/d", readonly: false },
+      { type: "tmpfs", source: "", target: "/t", readonly: false },
+    ] }],
     ["--name /web x", { name: "web" }],
     ["-net none x", { networks: [{ network: "none", aliases: [] }] }],
-    ["--network front --network name=back,alias=b --network-alias f --ip 10.0.0.9 x", { networks: [{ network: "front", aliases: ["f"], ipv4: "10.0.0.9" }, { network: "back", aliases: ["b"] }] }],
+    [
+      "--network front --network name=back,alias=b --network-alias f --ip 10.0.0.9 x",
+      { networks: [{ network: "front", aliases: ["f"], ipv4: "10.0.0.9" }, { network: "back", aliases: ["b"] }] },
+    ],
     ["--mac-address 02:42:AC:11:00:02 x", { networks: [{ network: "bridge", aliases: [], macAddress: "02:42:ac:11:00:02" }] }],
     ["--health-cmd curl~-f --health-interval 1m30s --health-retries 2 x", { health: { test: ["CMD-SHELL", "curl -f"], intervalMs: 90_000, retries: 2 } }],
     ["--no-healthcheck x", { health: { test: ["NONE"] } }],
     ["--ulimit nofile=1 --ulimit nofile=2:3 x", { ulimits: [{ name: "nofile", soft: 2, hard: 3 }] }],
-    ["--security-opt seccomp=seccomp.json --security-opt no-new-privileges x", { securityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}', "no-new-privileges"] }],
+    [
+      "--security-opt seccomp=seccomp.json --security-opt no-new-privileges x",
+      { securityOpt: ['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}', "no-new-privileges"] },
+    ],
     ["--stop-signal term --stop-timeout 3 x", { stopSignal: "SIGTERM", stopTimeoutSeconds: 3 }],
     ["--cidfile id x", { cidfile: join(directory, "id") }],
     ["--restart on-failure:3 --log-opt max-size=1m x", { restart: { name: "on-failure", maximumRetryCount: 3 }, logOptions: { "max-size": "1m" } }],

@@ -104,8 +104,15 @@ function fill(line: CommandLine<CreationValues>, surroundings: Surroundings, pro
   request.ulimits = [...new Map(flags.ulimit.map((limit) => [limit.name, limit])).values()];
   request.resources = buildResources(flags, problems);
   if (flags["device-cgroup-rule"].length > 0) request.resources.deviceCgroupRules = [...flags["device-cgroup-rule"]];
-  const perDevice = { blkioWeightDevices: flags["blkio-weight-device"], deviceReadBps: flags["device-read-bps"], deviceWriteBps: flags["device-write-bps"], deviceReadIops: flags["device-read-iops"], deviceWriteIops: flags["device-write-iops"] };
-  for (const key of ["blkioWeightDevices", "deviceReadBps", "deviceWriteBps", "deviceReadIops", "deviceWriteIops"] as const) if (perDevice[key].length > 0) request.resources[key] = [...perDevice[key]];
+  const perDevice = {
+    blkioWeightDevices: flags["blkio-weight-device"],
+    deviceReadBps: flags["device-read-bps"],
+    deviceWriteBps: flags["device-write-bps"],
+    deviceReadIops: flags["device-read-iops"],
+    deviceWriteIops: flags["device-write-iops"],
+  };
+  for (const key of ["blkioWeightDevices", "deviceReadBps", "deviceWriteBps", "deviceReadIops", "deviceWriteIops"] as const)
+    if (perDevice[key].length > 0) request.resources[key] = [...perDevice[key]];
   if (given.has("oom-kill-disable")) request.resources.oomKillDisable = flags["oom-kill-disable"];
   if (flags["oom-score-adj"] !== undefined) request.resources.oomScoreAdj = flags["oom-score-adj"];
   if (flags["memory-swappiness"] !== undefined && flags["memory-swappiness"] !== -1) request.resources.memorySwappiness = flags["memory-swappiness"];

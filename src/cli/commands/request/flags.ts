@@ -76,7 +76,10 @@ export const creationFlags = {
   userns: string("User namespace: host, private"),
   cgroupns: string("Cgroup namespace: host, private"),
   // How it is reached
-  network: many("network", parseNetwork, "Connect it to a network: NAME, none, host, container:NAME, or name=…,alias=…,ip=…", { aliases: ["net"], singleDash: ["net"] }),
+  network: many("network", parseNetwork, "Connect it to a network: NAME, none, host, container:NAME, or name=…,alias=…,ip=…", {
+    aliases: ["net"],
+    singleDash: ["net"],
+  }),
   "network-alias": list("Another name for it on the network", { aliases: ["net-alias"] }),
   ip: one("ip", parseIpv4, "Its IPv4 address"),
   ip6: one("ip", parseIpv6, "Its IPv6 address"),
@@ -95,7 +98,12 @@ export const creationFlags = {
   "health-retries": int("Failures in a row that make it unhealthy", { shownDefault: "3" }),
   "health-timeout": one("duration", parseDuration, "Longest time for one health check", { shownDefault: "30s" }),
   "health-start-period": one("duration", parseDuration, "Time at the start in which failures do not count", { shownDefault: "0s" }),
-  "health-start-interval": one("duration", parseDuration, "Time between two health checks in the start period", { shownDefault: "5s, or the interval if that is less" }),
+  "health-start-interval": one(
+    "duration",
+    parseDuration,
+    "Time between two health checks in the start period",
+    { shownDefault: "5s, or the interval if that is less" },
+  ),
   "no-healthcheck": bool("Do not run the image's health check"),
   "log-driver": string("Where its output is kept: json-file, none", { shownDefault: '"json-file"' }),
   "log-opt": many("list", parsePair, "Set an option of its log: max-size, max-file, labels, env, tag"),

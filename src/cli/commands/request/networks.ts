@@ -8,7 +8,8 @@ import type { CreationValues } from "./flags.ts";
  */
 export function buildNetworks(flags: CreationValues, problems: string[]): NetworkAttachment[] {
   const networks = flags.network.map((asked) => ({ ...asked, network: asked.network === "default" ? "bridge" : asked.network }));
-  const single = flags["network-alias"].length > 0 || flags.ip !== undefined || flags.ip6 !== undefined || flags["mac-address"] !== undefined || flags["link-local-ip"].length > 0;
+  const single = flags["network-alias"].length > 0 || flags.ip !== undefined || flags.ip6 !== undefined ||
+    flags["mac-address"] !== undefined || flags["link-local-ip"].length > 0;
   if (networks.length === 0 && single) networks.push({ network: "bridge", aliases: [] });
   const [first] = networks;
   if (first !== undefined) applySingleFlags(first, flags, problems);
@@ -18,7 +19,8 @@ export function buildNetworks(flags: CreationValues, problems: string[]): Networ
     if (seen.has(network)) problems.push(`network ${JSON.stringify(network)} is specified multiple times`);
     seen.add(network);
   }
-  if (networks.some(({ network }) => isUserDefinedNetwork(network)) && networks.some(({ network }) => ["host", "none"].includes(network) || network.startsWith("container:"))) {
+  if (networks.some(({ network }) => isUserDefinedNetwork(network)) &&
+      networks.some(({ network }) => ["host", "none"].includes(network) || network.startsWith("container:"))) {
     problems.push("conflicting options: cannot attach both user-defined and non-user-defined network-modes");
   }
   return networks;

@@ -7,7 +7,10 @@ export const resourceFlags = {
   memory: one("bytes", parseBytes, "Most memory it may use", { short: "m" }),
   mem: one("megabytes", parseMegabytes, "As --memory, a bare number being megabytes", { singleDash: ["mem"], hidden: true }),
   "memory-swap": one("bytes", parseBytesOrUnlimited, "Most memory and swap together; -1 for any amount of swap"),
-  swap: one("megabytes", parseMegabytesOrUnlimited, "Most swap beside --mem, a bare number being megabytes; 0 for none", { singleDash: ["swap"], hidden: true }),
+  swap: one("megabytes", parseMegabytesOrUnlimited, "Most swap beside --mem, a bare number being megabytes; 0 for none", {
+    singleDash: ["swap"],
+    hidden: true,
+  }),
   "memory-reservation": one("bytes", parseBytes, "Memory that it keeps when the host runs short"),
   cpus: one("decimal", parseNanoCpus, "How many CPUs it may use", { singleDash: ["cpus"] }),
   "cpu-shares": int("Its weight where CPUs are contended", { short: "c", aliases: ["cpushare"], singleDash: ["cpushare"] }),

@@ -4,7 +4,10 @@ import type { ResourceValues } from "./resource-flags.ts";
 /** Limits from flags; which flags may not stand together goes to `problems`, what the limits themselves may not say is the engine's to know. */
 export function buildResources(values: ResourceValues, problems: string[]): ResourceRequest {
   const request: ResourceRequest = {};
-  const set = (key: "memoryBytes" | "memorySwapBytes" | "memoryReservationBytes" | "nanoCpus" | "cpuPeriodUs" | "cpuQuotaUs" | "cpuShares" | "blkioWeight", value: number | undefined): void => {
+  const set = (
+    key: "memoryBytes" | "memorySwapBytes" | "memoryReservationBytes" | "nanoCpus" | "cpuPeriodUs" | "cpuQuotaUs" | "cpuShares" | "blkioWeight",
+    value: number | undefined,
+  ): void => {
     // Zero asks for no limit, as in Docker.
     if (value !== undefined && value !== 0) request[key] = value;
   };

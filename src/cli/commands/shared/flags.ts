@@ -8,7 +8,10 @@ export const filterFlag = (examples: string, short?: string): Flag<readonly (rea
 export const formatFlag = (short?: string): Flag<string | undefined> =>
   string('Print with a Go template, "json", "table" or "table TEMPLATE"', short === undefined ? {} : { short });
 
-export const inspectFormatFlag = (short?: string): Flag<string | undefined> => string('Print with a Go template, or "json"', short === undefined ? {} : { short });
+export const inspectFormatFlag = (short?: string): Flag<string | undefined> => string(
+  'Print with a Go template, or "json"',
+  short === undefined ? {} : { short },
+);
 
 export const forceFlag = (help: string): Flag<boolean> => bool(help, { short: "f" });
 export const noTruncFlag = (): Flag<boolean> => bool("Print ids and texts in full");

@@ -14,7 +14,11 @@ export function streamsOf(attached: readonly ("stdin" | "stdout" | "stderr")[]):
 
 /** A terminal for a container is the caller's terminal: what comes from a pipe cannot be one. */
 export function requireTerminal(io: Io): void {
-  if (!io.isTerminal(0)) throw new SampanError("invalid", "cannot attach stdin to a TTY-enabled container because stdin is not a terminal: the input device is not a TTY", { exitCode: 1, hint: "Leave out -t to pass standard input through as it is." });
+  if (!io.isTerminal(0))
+    throw new SampanError("invalid", "cannot attach stdin to a TTY-enabled container because stdin is not a terminal: the input device is not a TTY", {
+      exitCode: 1,
+      hint: "Leave out -t to pass standard input through as it is.",
+    });
 }
 
 /** Draws progress on descriptor 1 or 2, or nowhere when `quiet`. */
@@ -78,5 +82,8 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function cannotWrite(path: string, error: unknown): SampanError {
   const errno = errnoOf(error) ?? "";
-  return new SampanError(errno === "EACCES" || errno === "EPERM" ? "denied" : "unavailable", `Cannot write "${path}": ${REASONS[errno] ?? messageOf(error)}`, { code: errno, cause: error });
+  return new SampanError(errno === "EACCES" || errno === "EPERM" ? "denied" : "unavailable", `Cannot write "${path}": ${REASONS[errno] ?? messageOf(error)}`, {
+    code: errno,
+    cause: error,
+  });
 }

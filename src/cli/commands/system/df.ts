@@ -42,7 +42,13 @@ function usageLines({ images, layersBytes, containers, volumes }: DiskUsage): Us
   return [
     { type: "Images", total: images.length, active: usedImages.length, bytes: layersBytes, reclaimableBytes: Math.max(0, layersBytes - activeImageBytes) },
     { type: "Containers", total: containers.length, active: running.length, bytes: containerBytes, reclaimableBytes: containerBytes - sum(running, own) },
-    { type: "Local Volumes", total: volumes.length, active: usedVolumes.length, bytes: volumeBytes, reclaimableBytes: volumeBytes - sum(usedVolumes, ({ UsageBytes }) => UsageBytes) },
+    {
+      type: "Local Volumes",
+      total: volumes.length,
+      active: usedVolumes.length,
+      bytes: volumeBytes,
+      reclaimableBytes: volumeBytes - sum(usedVolumes, ({ UsageBytes }) => UsageBytes),
+    },
   ];
 }
 
@@ -61,8 +67,14 @@ const volumeUsageView: ListView<VolumeUsage> = {
 };
 
 function formatVerbose(usage: DiskUsage, nowMs: number): string {
-  const images = { ...imageView({ truncate: true, nowMs, digests: false }), table: "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}" };
-  const containers = { ...containerView({ truncate: true, nowMs }), table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}" };
+  const images = {
+    ...imageView({ truncate: true, nowMs, digests: false }),
+    table: "{{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}",
+  };
+  const containers = {
+    ...containerView({ truncate: true, nowMs }),
+    table: "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t{{.Status}}\t{{.Names}}",
+  };
   return [
     `Images space usage:\n\n${formatList(images, imageLines(usage.images, false), {})}`,
     `\nContainers space usage:\n\n${formatList(containers, usage.containers, {})}`,
@@ -71,7 +83,8 @@ function formatVerbose(usage: DiskUsage, nowMs: number): string {
 }
 
 function verboseRecord(usage: DiskUsage, nowMs: number): unknown {
-  const rows = <T>(view: ListView<T>, items: readonly T[]): unknown[] => formatList(view, items, { format: "json" }).split("\n").filter((line) => line !== "").map((line): unknown => JSON.parse(line));
+  const rows = <T>(view: ListView<T>, items: readonly T[]): unknown[] =>
+    formatList(view, items, { format: "json" }).split("\n").filter((line) => line !== "").map((line): unknown => JSON.parse(line));
   return {
     Images: rows(imageView({ truncate: false, nowMs, digests: true }), imageLines(usage.images, false)),
     Containers: rows(containerView({ truncate: false, nowMs }), usage.containers),

@@ -39,7 +39,8 @@ export const command = defineCommand({
     const images = await engine.images.prune({ all: flags.all, filters, signal });
     io.out(deletedText("Deleted Images", removalLines(images.removed)));
     const garbage = await engine.system.collect({ signal });
-    io.out(`Total reclaimed space: ${humanSize(garbage.reclaimedBytes + containers.reclaimedBytes + networks.reclaimedBytes + volumes.reclaimedBytes + images.reclaimedBytes)}\n`);
+    const reclaimedBytes = [garbage, containers, networks, volumes, images].reduce((sum, each) => sum + each.reclaimedBytes, 0);
+    io.out(`Total reclaimed space: ${humanSize(reclaimedBytes)}\n`);
     return 0;
   },
 });

@@ -180,7 +180,8 @@ function resolveChain(chain: Extract<Operand, { kind: "chain" }>, dot: unknown, 
       // Go gives nothing for a key that a map lacks, but stops at a field of a nil pointer.
       if (depth === 0) return undefined;
       const before = chain.fields[depth - 1];
-      if (before !== undefined && value instanceof GoZero && value.toJSON() === undefined) return stop(chain.place, chain.text, `map has no entry for key ${JSON.stringify(before)}`);
+      if (before !== undefined && value instanceof GoZero && value.toJSON() === undefined)
+        return stop(chain.place, chain.text, `map has no entry for key ${JSON.stringify(before)}`);
       return stop(chain.place, chain.text, `nil data; no entry for key ${JSON.stringify(field)}`);
     }
     if (!isRecord(value)) return stop(chain.place, chain.text, `can't evaluate field ${field} in type ${typeName(value)}`);

@@ -4,7 +4,8 @@
  *
  * Values are what JSON holds, plus bigint and functions (a view's methods). A record whose keys all look like exported Go
  * fields is treated as a struct: asking for one that is missing is an error, as in Docker; in any other record it is nothing.
- * Errors are SampanError "invalid" in Go's words with line and column; exit code 64 for a template that cannot be read, 1 for one that makes no sense of a value.
+ * Errors are SampanError "invalid" in Go's words with line and column; exit code 64 for a template that cannot be read, 1 for one that
+ * makes no sense of a value.
  */
 import { executeTemplate } from "./execute.ts";
 import { headerFunctions, templateFunctions } from "./functions.ts";

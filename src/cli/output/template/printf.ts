@@ -4,7 +4,13 @@ import { formatNumber, formatValue, typeName } from "./value.ts";
 /** Go's fmt.Sprintf for the verbs that formats use: %s %v %d %q %t %x %X %o %b %c %f %e %g %%, with flags, width and precision. */
 export function formatPrintf(format: string, values: readonly unknown[]): string {
   let next = 0;
-  const text = format.replaceAll(/%([-+ 0#]*)([0-9]+)?(?:\.([0-9]*))?([a-zA-Z%])?/g, (_, flags: string, width: string | undefined, precision: string | undefined, verb: string | undefined) => {
+  const text = format.replaceAll(/%([-+ 0#]*)([0-9]+)?(?:\.([0-9]*))?([a-zA-Z%])?/g, (
+    _,
+    flags: string,
+    width: string | undefined,
+    precision: string | undefined,
+    verb: string | undefined,
+  ) => {
     if (verb === "%") return "%";
     if (verb === undefined) return "%!(NOVERB)";
     if (next >= values.length) return `%!${verb}(MISSING)`;

@@ -7,7 +7,10 @@ const data = {
   Name: "/web",
   State: { Running: true, ExitCode: 0, Health: undefined },
   Config: { Env: ["A=1", "B=2"], Labels: { "com.example.x": "y", plain: "z" }, Cmd: null },
-  NetworkSettings: { Ports: { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8080" }], "443/tcp": null }, Networks: { front: { IPAddress: "10.0.0.2" }, back: { IPAddress: "10.0.1.2" } } },
+  NetworkSettings: {
+    Ports: { "80/tcp": [{ HostIp: "0.0.0.0", HostPort: "8080" }], "443/tcp": null },
+    Networks: { front: { IPAddress: "10.0.0.2" }, back: { IPAddress: "10.0.1.2" } },
+  },
   Size: 1234.5,
   Label: (name: string) => `<${name}>`,
 };
@@ -80,7 +83,10 @@ describe("properties", () => {
     fc.assert(fc.property(fc.jsonValue(), (value) => expect(compileTemplate("{{json .}}").execute(value)).toBe(JSON.stringify(value))));
   });
   test("any source either works or is refused as a template, never otherwise", () => {
-    const word = fc.constantFrom("{{", "}}", "{{-", "-}}", "if", "else", "end", "range", "with", ".", ".Name", ".State", "$", "$x", ":=", "=", "|", "(", ")", ",", '"a"', "`b`", "1", "len", "index", "printf", "and", "eq", " ", "\n", "true", "nil", "break", "'c'", "/*", "*/");
+    const word = fc.constantFrom(
+      "{{", "}}", "{{-", "-}}", "if", "else", "end", "range", "with", ".", ".Name", ".State", "$", "$x", ":=", "=", "|", "(", ")", ",",
+      '"a"', "`b`", "1", "len", "index", "printf", "and", "eq", " ", "\n", "true", "nil", "break", "'c'", "/*", "*/",
+    );
     fc.assert(fc.property(fc.array(word, { maxLength: 25 }), (words) => {
       try {
         compileTemplate(words.join("")).execute(data);

@@ -86,5 +86,8 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
 export function mountOptionNames(): string[] {
   const attributes = Object.keys(ATTRIBUTES);
   const propagations = Object.keys(PROPAGATION);
-  return [...attributes, ...attributes.map((name) => `r${name}`), ...propagations, ...propagations.map((name) => `r${name}`), ...SUPERBLOCK, "bind", "rbind", "defaults", "idmap", "ridmap", "async", "mand", "nomand", "loud", "remount", "tmpcopyup"].sort();
+  return [
+    ...attributes, ...attributes.map((name) => `r${name}`), ...propagations, ...propagations.map((name) => `r${name}`), ...SUPERBLOCK,
+    "bind", "rbind", "defaults", "idmap", "ridmap", "async", "mand", "nomand", "loud", "remount", "tmpcopyup",
+  ].sort();
 }

@@ -30,7 +30,11 @@ function readConfig(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new SampanError(errnoOf(error) === "ENOENT" ? "not-found" : "unavailable", `Cannot read the bundle's "${file}": ${errnoOf(error) === "ENOENT" ? "no such file or directory" : String(errnoOf(error))}`, { cause: error });
+    throw new SampanError(
+      errnoOf(error) === "ENOENT" ? "not-found" : "unavailable",
+      `Cannot read the bundle's "${file}": ${errnoOf(error) === "ENOENT" ? "no such file or directory" : String(errnoOf(error))}`,
+      { cause: error },
+    );
   }
 }
 
@@ -46,7 +50,8 @@ export function loadBundle(context: Context, path: string, configFile = "config.
   throwProblems(problems, file);
   const rootfs = resolve(directory, config.root?.path ?? "rootfs");
   const root = statSync(rootfs, { throwIfNoEntry: false });
-  if (!root?.isDirectory()) throw new SampanError("not-found", `Cannot use root filesystem "${rootfs}": ${root ? "it is not a directory" : "no such file or directory"}`);
+  if (!root?.isDirectory())
+    throw new SampanError("not-found", `Cannot use root filesystem "${rootfs}": ${root ? "it is not a directory" : "no such file or directory"}`);
   if (realpathSync(rootfs) === "/") throw new SampanError("invalid", `Cannot use root filesystem "${rootfs}": it is the host's own root`);
   const fileMounts = new Set<string>();
   const lateBinds = new Map<Mount, string>();
@@ -74,7 +79,8 @@ interface MountPlace {
 
 /** A tmpfs takes the mode of the directory that it covers, unless it says one; where an earlier mount is in between, keel looks. */
 function withMode({ type, options = [] }: Mount, rootfs: string, destination: string, earlier: readonly Mount[]): Pick<Mount, "options"> {
-  if (type !== "tmpfs" || options.some((option) => option.startsWith("mode=")) || earlier.some((other) => `${destination}/`.startsWith(`${other.destination}/`))) return {};
+  if (type !== "tmpfs" || options.some((option) => option.startsWith("mode=")) ||
+    earlier.some((other) => `${destination}/`.startsWith(`${other.destination}/`))) return {};
   const covered = resolveInRoot(rootfs, destination);
   const mode = covered === undefined ? undefined : lstatSync(covered).mode & 0o7777;
   return mode === undefined ? {} : { options: [...options, `mode=${mode.toString(8)}`] };
@@ -92,9 +98,13 @@ function completeMount(mount: Mount, { directory, rootfs, earlier, fileMounts, l
   const covering = earlier.findLast((other) => path === other.destination || path.startsWith(`${other.destination.replace(/\/+$/, "")}/`));
   if (path !== "" && covering) lateBinds.set(complete, path.slice(1));
   // Beneath an earlier bind it is its source's file; a new filesystem has nothing but directories, which still later mounts made.
-  const file = path === "" || !covering ? source : isBind(covering) && !lateBinds.has(covering) ? `${covering.source ?? ""}${path.slice(covering.destination.length)}` : undefined;
+  const file = path === "" || !covering
+    ? source
+    : isBind(covering) && !lateBinds.has(covering) ? `${covering.source ?? ""}${path.slice(covering.destination.length)}`
+    : undefined;
   const stat = file === undefined ? undefined : statSync(file, { throwIfNoEntry: false });
-  if (file !== undefined && !stat) throw new SampanError("not-found", `Cannot mount "${destination}": the source "${source}" is not there: no such file or directory`);
+  if (file !== undefined && !stat)
+    throw new SampanError("not-found", `Cannot mount "${destination}": the source "${source}" is not there: no such file or directory`);
   if (stat?.isDirectory() === false) fileMounts.add(destination);
   else fileMounts.delete(destination);
   return complete;
@@ -106,7 +116,8 @@ function completeMount(mount: Mount, { directory, rootfs, earlier, fileMounts, l
  */
 export function completeProcess(context: Context, process: Process, given: { rootfs: string; mounts: readonly Mount[]; warn: boolean }): Process {
   // Of a variable that is there twice the last one counts, as for runc; which one getenv(3) finds is the program's libc's affair.
-  const env = [...new Map((process.env ?? []).map((entry) => [entry.slice(0, entry.indexOf("=") + 1) || entry, entry])).values()].filter((entry) => entry !== "HOME=");
+  const byName = new Map((process.env ?? []).map((entry) => [entry.slice(0, entry.indexOf("=") + 1) || entry, entry]));
+  const env = [...byName.values()].filter((entry) => entry !== "HOME=");
   const result: Process = { ...process, env };
   if (!env.some((entry) => entry.startsWith("HOME="))) env.push(`HOME=${homeOf(given.rootfs, given.mounts, process.user?.uid ?? 0)}`);
   if (process.capabilities) result.capabilities = grantable(context, process.capabilities, given.warn);
@@ -128,10 +139,18 @@ function grantable(context: Context, wanted: Capabilities, warn: boolean): Capab
     ...(b ? { bounding: filter(b) } : {}), ...(e ? { effective: filter(e) } : {}), ...(i ? { inheritable: filter(i) } : {}),
     ...(p ? { permitted: filter(p) } : {}),
   };
-  if (refused.size > 0 && warn) context.log.write("warning", `ignoring unknown or unavailable capabilities: [${[...refused].join(" ")}]: this kernel does not know them, or this process does not have them itself`);
+  if (refused.size > 0 && warn)
+    context.log.write(
+      "warning",
+      `ignoring unknown or unavailable capabilities: [${[...refused].join(" ")}]: this kernel does not know them, or this process does not have them itself`,
+    );
   // The kernel raises in the ambient set only what is permitted and inheritable (capabilities(7)).
   const ambient = filter(a ?? []).filter((name) => result.permitted?.includes(name) === true && result.inheritable?.includes(name) === true);
   const lacking = (a ?? []).filter((name) => !ambient.includes(name) && !refused.has(name));
-  if (lacking.length > 0 && warn) context.log.write("warning", `Cannot grant all capabilities: ${lacking.map((name) => `can't raise ambient capability ${name}: it is not both permitted and inheritable`).join("; ")}`);
+  if (lacking.length > 0 && warn)
+    context.log.write(
+      "warning",
+      `Cannot grant all capabilities: ${lacking.map((name) => `can't raise ambient capability ${name}: it is not both permitted and inheritable`).join("; ")}`,
+    );
   return ambient.length > 0 ? { ...result, ambient } : result;
 }

@@ -25,9 +25,11 @@ export async function cgroupPlaceOf(context: Context, config: RuntimeConfig, id:
     return { path: unit.path, unit };
   }
   if (asked === "") return { path: `/${id}` };
-  if (/^[^/:]*:[^:]*:[^:]+$/.test(asked)) throw new SampanError("invalid", `Cannot use cgroup path "${asked}": that is systemd's "slice:prefix:name", which needs --systemd-cgroup`);
+  if (/^[^/:]*:[^:]*:[^:]+$/.test(asked))
+    throw new SampanError("invalid", `Cannot use cgroup path "${asked}": that is systemd's "slice:prefix:name", which needs --systemd-cgroup`);
   const parts = asked.split("/").filter((part) => part !== "" && part !== ".");
-  if (parts.includes("..") || parts.length === 0) throw new SampanError("invalid", `Cannot use cgroup path "${asked}": it leads out of the hierarchy or to its top`);
+  if (parts.includes("..") || parts.length === 0)
+    throw new SampanError("invalid", `Cannot use cgroup path "${asked}": it leads out of the hierarchy or to its top`);
   return { path: `/${parts.join("/")}` };
 }
 
@@ -66,7 +68,8 @@ const DELEGATED = ["cgroup.procs", "cgroup.subtree_control", "cgroup.threads"];
  */
 function ownerOf({ cgroups }: Context, { linux, mounts, process }: RuntimeConfig): CgroupPlan["owner"] {
   const own = linux?.namespaces?.some(({ type, path }) => type === "cgroup" && path === undefined) === true;
-  const writable = mounts?.some(({ source, destination, options = [] }) => source === "cgroup" && destination === "/sys/fs/cgroup" && !options.includes("ro")) === true;
+  const writable = mounts?.some(({ source, destination, options = [] }) => source === "cgroup" && destination === "/sys/fs/cgroup" &&
+    !options.includes("ro")) === true;
   if (!own || !writable || cgroups.version !== "v2") return undefined;
   const user = process?.user?.uid ?? 0;
   const mappings = linux?.uidMappings ?? [];

@@ -35,7 +35,9 @@ export class Context {
   /** Plans that were encoded before; a program run from sources keeps none. */
   get plans(): PlanStore {
     const build = ownExecutable()?.build;
-    return build === undefined ? new Map() : { directory: `${this.root}/.plans`, identity: `${build} ${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}` };
+    return build === undefined
+      ? new Map()
+      : { directory: `${this.root}/.plans`, identity: `${build} ${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}` };
   }
 
   get cgroups(): CgroupHost {
@@ -59,7 +61,10 @@ export class Context {
       mkdirSync(this.root, { recursive: true, mode: 0o711 });
     } catch (error) {
       const errno = errnoOf(error);
-      throw new SampanError(errno === "EACCES" ? "denied" : "unavailable", `Cannot make the state directory "${this.root}": ${errno ?? String(error)}`, { code: errno, cause: error });
+      throw new SampanError(errno === "EACCES" ? "denied" : "unavailable", `Cannot make the state directory "${this.root}": ${errno ?? String(error)}`, {
+        code: errno,
+        cause: error,
+      });
     }
   }
 

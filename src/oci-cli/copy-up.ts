@@ -22,9 +22,14 @@ export function copiedFiles(config: RuntimeConfig, rootfs: string): ReadonlyMap<
       const stat = lstatSync(host, { bigint: true });
       const kind = Number(stat.mode) & 0o170000;
       if (users.length > 0 && (kind === 0o020000 || kind === 0o060000)) return; // in a user namespace no device can be made
-      if (files.length >= MAX_FILES) throw new SampanError("unsupported", `Cannot fill "${mount.destination}" with what the image has there (tmpcopyup): there are more than ${MAX_FILES} files`);
+      if (files.length >= MAX_FILES)
+        throw new SampanError(
+          "unsupported",
+          `Cannot fill "${mount.destination}" with what the image has there (tmpcopyup): there are more than ${MAX_FILES} files`,
+        );
       files.push({
-        path, mode: Number(stat.mode), uid: inside(users, Number(stat.uid)), gid: inside(groups, Number(stat.gid)), size: Number(stat.size), device: Number(stat.rdev),
+        path, mode: Number(stat.mode), uid: inside(users, Number(stat.uid)), gid: inside(groups, Number(stat.gid)), size: Number(stat.size),
+        device: Number(stat.rdev),
         modifiedNs: stat.mtimeNs, ...(stat.isSymbolicLink() ? { target: readlinkSync(host) } : {}),
       });
       if (kind === 0o040000) for (const name of readdirSync(host).sort()) walk(`${host}/${name}`, path === "" ? name : `${path}/${name}`);

@@ -88,7 +88,11 @@ function mountPointFor(files: ContainerFiles, config: RuntimeConfig, rootfs: str
   mkdirSync(files.mountPoint, { mode: 0o711 });
   if (!mapped || reachable(files.mountPoint)) return files.mountPoint;
   const elsewhere = ["/mnt", "/media", "/srv", "/opt", "/home"].find((path) => open(path));
-  if (elsewhere === undefined) throw new SampanError("unavailable", `Cannot attach the root filesystem: "${files.mountPoint}" is closed to the container's users, and so is all that could take its place`);
+  if (elsewhere === undefined)
+    throw new SampanError(
+      "unavailable",
+      `Cannot attach the root filesystem: "${files.mountPoint}" is closed to the container's users, and so is all that could take its place`,
+    );
   return elsewhere;
 }
 
@@ -110,7 +114,9 @@ export async function createContainer(context: Context, id: string, options: Cre
   const cgroup = planCgroup(context, config, resources, place);
   const seccomp = await filterOf(context, config.linux?.seccomp);
   const label = labelOf(config);
-  const copyUps = config.mounts?.some(({ options }) => options?.includes("tmpcopyup")) === true ? (await import("./copy-up.ts")).copiedFiles(config, bundle.rootfs) : undefined;
+  const copyUps = config.mounts?.some(({ options }) => options?.includes("tmpcopyup")) === true
+    ? (await import("./copy-up.ts")).copiedFiles(config, bundle.rootfs)
+    : undefined;
   const devices = config.linux?.netDevices ? await (await import("./network-devices.ts")).networkDevices(context, config) : undefined;
   const { idMappedMounts } = needsIdMaps(config) ? await import("./idmap.ts") : { idMappedMounts: undefined };
   reserve(context, id, files);
@@ -139,8 +145,10 @@ export async function createContainer(context: Context, id: string, options: Cre
       name: id, root: { kind: "directory", path: bundle.rootfs }, mountPoint: mountPointFor(files, config, bundle.rootfs), fileMounts: bundle.fileMounts,
       ...(bundle.landings.size > 0 ? { landings: bundle.landings } : {}), ...(bundle.lateBinds.size > 0 ? { lateBinds: bundle.lateBinds } : {}),
       ...(cgroup ? { cgroup } : {}), ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
-      ...(keepsHooks(config) ? { hooksElsewhere: { built: files.built, hooked: files.hooked } } : {}), ...(devices ? { networkDevices: devices } : {}), ...(copyUps ? { copyUps } : {}),
-      init: false, trace: false, ...(losesTime(config) ? {} : { birth: { pidFile: files.pid } }), ...(options.noPivot ? { noPivot: true, fullMounts: fullMounts(bundle.rootfs) } : {}),
+      ...(keepsHooks(config) ? { hooksElsewhere: { built: files.built, hooked: files.hooked } } : {}),
+      ...(devices ? { networkDevices: devices } : {}), ...(copyUps ? { copyUps } : {}),
+      init: false, trace: false, ...(losesTime(config) ? {} : { birth: { pidFile: files.pid } }),
+      ...(options.noPivot ? { noPivot: true, fullMounts: fullMounts(bundle.rootfs) } : {}),
       end: options.end, ...(options.end === "created" ? { gate: { gate: files.gate, told: files.told } } : {}),
       ...(options.consoleSocket === undefined ? {} : { consoleSocket: resolve(options.consoleSocket) }),
       ...(options.pidfdSocket === undefined ? {} : { pidfdSocket: resolve(options.pidfdSocket) }),
@@ -148,7 +156,9 @@ export async function createContainer(context: Context, id: string, options: Cre
       state: { ociVersion: VERSION, id, bundle: bundle.directory, ...(config.annotations ? { annotations: config.annotations } : {}) },
       ...(options.noNewKeyring ? {} : { keyring: `_ses.${id}` }),
       hookEnvironment: hookOutput === undefined ? [] : ownEnvironment(), ownStreams: ownStreams(), idleStreams: idleStreams(),
-      ...(config.linux?.seccomp?.listenerPath && usesListener(config) ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } } : {}),
+      ...(config.linux?.seccomp?.listenerPath && usesListener(config)
+        ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } }
+        : {}),
       ...(terminal && options.end === "exited" && options.consoleSocket === undefined ? { monitor: terminalMonitor(), plainNewlines: !isTerminal(1) } : {}),
       ...(idMappedMounts ? { idMappings: await idMappedMounts(context, config, files, inherit, opened) } : {}),
     };
@@ -157,10 +167,13 @@ export async function createContainer(context: Context, id: string, options: Cre
     const plan = await keptPlan(context.plans, describeOciLaunch(launch), compiled);
     if (seccomp) context.log.write("debug", `seccomp filter flags: ${seccomp.flags}`);
     context.log.write("debug", `container "${id}": cgroup ${cgroup ? place.path : "none"}, ${plan.count} calls`);
-    const release = place.unit ? await (await import("./systemd/index.ts")).startScope(context, place.unit, { id, config, resources, directory: files.directory }) : undefined;
+    const release = place.unit
+      ? await (await import("./systemd/index.ts")).startScope(context, place.unit, { id, config, resources, directory: files.directory })
+      : undefined;
     const hostHooks = launch.hooksElsewhere ? await import("./host-hooks.ts") : undefined;
     const running = await startPlan(plan, { keel: context.keel, directory: files.directory, stdio: [0, 1, 2], inherit });
-    if (losesTime(config) && !(await writeWhenKnown(() => running.born()?.child, (pid) => { recordBirth(files, pid); }, running.finished))) recordBirth(files, (await running.finished).report.childPid);
+    if (losesTime(config) && !(await writeWhenKnown(() => running.born()?.child, (pid) => { recordBirth(files, pid); }, running.finished)))
+      recordBirth(files, (await running.finished).report.childPid);
     if (release && cgroup) void releaseWhenInside(release, files, cgroup.paths, running.finished);
     let released = hostHooks === undefined;
     const hostHooked = hostHooks?.runHostHooks(context, { state, files, config }, running).then((failure) => {
@@ -190,7 +203,10 @@ export async function createContainer(context: Context, id: string, options: Cre
         throw error;
       }
     };
-    return { running, files, config, state, ownPoststart: launch.monitor !== undefined || launch.hooksElsewhere !== undefined, hasStarted: () => released && running.peek() === "started", settle, tellPid };
+    return {
+      running, files, config, state, ownPoststart: launch.monitor !== undefined || launch.hooksElsewhere !== undefined,
+      hasStarted: () => released && running.peek() === "started", settle, tellPid,
+    };
   } catch (error) {
     for (const fd of opened) closeSync(fd);
     removeFiles(files);
@@ -236,7 +252,8 @@ function usesListener({ linux }: RuntimeConfig): boolean {
 }
 
 function needsIdMaps({ mounts }: RuntimeConfig): boolean {
-  return (mounts ?? []).some(({ uidMappings, options }) => uidMappings !== undefined || options?.includes("idmap") === true || options?.includes("ridmap") === true);
+  return (mounts ?? []).some(({ uidMappings, options }) => uidMappings !== undefined || options?.includes("idmap") === true ||
+    options?.includes("ridmap") === true);
 }
 
 function openHookOutput(files: ContainerFiles): number {

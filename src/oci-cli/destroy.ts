@@ -10,7 +10,13 @@ import type { Container } from "./state.ts";
 import { removeFiles } from "./state.ts";
 
 /** Runs hooks of a kind outside of any plan of a container's; throws what failed. */
-export async function runHooks(context: Context, container: Container, config: RuntimeConfig, kind: HookKind, status: "creating" | "running" | "stopped"): Promise<void> {
+export async function runHooks(
+  context: Context,
+  container: Container,
+  config: RuntimeConfig,
+  kind: HookKind,
+  status: "creating" | "running" | "stopped",
+): Promise<void> {
   if ((config.hooks?.[kind] ?? []).length === 0) return;
   const { state, init } = container;
   const plan = new Plan();

@@ -42,7 +42,13 @@ function requestedProcess(flags: Flags, args: readonly string[], config: Runtime
   if (args.length === 0) throw new SampanError("invalid", 'Cannot run "exec": process args cannot be empty');
   const base: Process = config.process ?? { cwd: "/" };
   const { consoleSize: _size, ...rest } = base;
-  const process: Process = { ...rest, terminal: flags.has("tty"), args: [...args], cwd: flags.value("cwd") ?? base.cwd, env: [...(base.env ?? []), ...flags.values("env")] };
+  const process: Process = {
+    ...rest,
+    terminal: flags.has("tty"),
+    args: [...args],
+    cwd: flags.value("cwd") ?? base.cwd,
+    env: [...(base.env ?? []), ...flags.values("env")],
+  };
   const apparmor = flags.value("apparmor");
   const label = flags.value("process-label");
   if (apparmor !== undefined) process.apparmorProfile = apparmor;
@@ -52,7 +58,13 @@ function requestedProcess(flags: Flags, args: readonly string[], config: Runtime
   if (capabilities.length > 0) {
     const { bounding = [], effective = [], inheritable = [], permitted = [], ambient = [] } = base.capabilities ?? {};
     const more = (names: readonly string[]): string[] => [...new Set([...names, ...capabilities])];
-    process.capabilities = { bounding: more(bounding), effective: more(effective), permitted: more(permitted), inheritable, ambient: [...new Set([...ambient, ...capabilities.filter((name) => inheritable.includes(name))])] };
+    process.capabilities = {
+      bounding: more(bounding),
+      effective: more(effective),
+      permitted: more(permitted),
+      inheritable,
+      ambient: [...new Set([...ambient, ...capabilities.filter((name) => inheritable.includes(name))])],
+    };
   }
   const user = flags.value("user");
   if (user !== undefined) {
@@ -109,7 +121,9 @@ export async function execInContainer(context: Context, id: string, flags: Flags
       host: { lastCapability: context.lastCapability },
       state: { ociVersion: state.ociVersion, id, bundle: state.bundle, ...(state.annotations ? { annotations: state.annotations } : {}) },
       ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
-      ...(listens && config.linux?.seccomp?.listenerPath ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } } : {}),
+      ...(listens && config.linux?.seccomp?.listenerPath
+        ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } }
+        : {}),
       ownStreams: ownStreams(), idleStreams: idleStreams(),
       ...(consoleSocket === undefined ? {} : { consoleSocket: resolve(consoleSocket) }),
       ...(process.terminal && !detach && consoleSocket === undefined ? { monitor: terminalMonitor(), plainNewlines: !isTerminal(1) } : {}),

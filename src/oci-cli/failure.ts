@@ -17,7 +17,11 @@ function ending(status: number): string {
 export function explain(failure: PlanError, report: Report, output: string): SampanError {
   const path = failure.call?.name === "execve" || failure.call?.name === "faccessat2" ? failure.call.args.find((arg) => typeof arg === "string") : undefined;
   // runc's words here as for hooks: its callers look for "exec PATH: REASON".
-  if (typeof path === "string") return new SampanError(failure.kind, failure.message.replace(/: (?:execve|faccessat2): /, () => `: exec ${path}: `), { code: failure.code, cause: failure });
+  if (typeof path === "string")
+    return new SampanError(failure.kind, failure.message.replace(/: (?:execve|faccessat2): /, () => `: exec ${path}: `), {
+      code: failure.code,
+      cause: failure,
+    });
   if (failure.call?.op !== "spawn" || failure.index === undefined) return failure;
   const { value } = report.result(failure.index);
   const reason = failure.code === "ETIMEDOUT" ? "it took too long and was killed" : value >= 0 ? ending(value) : failure.code ?? "it failed";

@@ -12,7 +12,11 @@ import { readInit } from "./state.ts";
  * Runs the prestart and createRuntime hooks from here, when the container's environment is built. Gives what failed; then the
  * first process, which waits for them, has been killed. Nothing is run where the creation ends before.
  */
-export async function runHostHooks(context: Context, { state, files, config }: { state: StoredState; files: ContainerFiles; config: RuntimeConfig }, running: Running): Promise<Error | undefined> {
+export async function runHostHooks(
+  context: Context,
+  { state, files, config }: { state: StoredState; files: ContainerFiles; config: RuntimeConfig },
+  running: Running,
+): Promise<Error | undefined> {
   const { built, hooked } = files;
   let over = false;
   const end = (): void => { over = true; };

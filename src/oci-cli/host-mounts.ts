@@ -20,7 +20,10 @@ function hostMounts(): HostMount[] {
 
 /** Whole proc and sysfs mounts outside of a root filesystem, the last one first. */
 export function fullMounts(rootfs: string): string[] {
-  return hostMounts().filter(({ root, type, path }) => root === "/" && ["proc", "sysfs"].includes(type) && !`${path}/`.startsWith(`${rootfs}/`)).map(({ path }) => path).reverse();
+  return hostMounts()
+    .filter(({ root, type, path }) => root === "/" && ["proc", "sysfs"].includes(type) && !`${path}/`.startsWith(`${rootfs}/`))
+    .map(({ path }) => path)
+    .reverse();
 }
 
 /** How many mounts lie over each other at a path; what is not there cannot have any. */

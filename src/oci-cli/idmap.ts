@@ -15,7 +15,13 @@ function mapText(mappings: readonly IdMapping[]): string {
  * Opens user namespaces with the mappings that bind mounts ask for. A mapping exists only in a namespace, and that only
  * while something holds it: a child of a keel is born in one, and goes when its descriptor is ours.
  */
-export async function idMappedMounts(context: Context, config: RuntimeConfig, files: ContainerFiles, inherit: number[], opened: number[]): Promise<ReadonlyMap<Mount, number>> {
+export async function idMappedMounts(
+  context: Context,
+  config: RuntimeConfig,
+  files: ContainerFiles,
+  inherit: number[],
+  opened: number[],
+): Promise<ReadonlyMap<Mount, number>> {
   const result = new Map<Mount, number>();
   const known = new Map<string, number>();
   using session = await Session.open({ keel: context.keel, directory: files.directory });

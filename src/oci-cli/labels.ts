@@ -15,7 +15,8 @@ export function processLabel({ apparmorProfile, selinuxLabel }: Process): { file
     return { file, text: `exec ${apparmorProfile}` };
   }
   if (selinuxLabel !== undefined && selinuxLabel !== "") {
-    if (!existsSync("/sys/fs/selinux/enforce")) throw new SampanError("unsupported", `Cannot use SELinux label "${selinuxLabel}": selinux is not enabled on this host`);
+    if (!existsSync("/sys/fs/selinux/enforce"))
+      throw new SampanError("unsupported", `Cannot use SELinux label "${selinuxLabel}": selinux is not enabled on this host`);
     return { file: "/proc/self/attr/exec", text: selinuxLabel };
   }
   return undefined;

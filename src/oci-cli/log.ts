@@ -13,7 +13,11 @@ export class Log {
     try {
       if (file !== "") appendFileSync(file, "", { mode: 0o644 });
     } catch (error) {
-      throw new SampanError("unavailable", `Cannot write the log "${file}": ${errnoOf(error) === "ENOENT" ? "no such file or directory" : String(errnoOf(error))}`, { cause: error });
+      throw new SampanError(
+        "unavailable",
+        `Cannot write the log "${file}": ${errnoOf(error) === "ENOENT" ? "no such file or directory" : String(errnoOf(error))}`,
+        { cause: error },
+      );
     }
     this.file = file;
   }

@@ -17,10 +17,16 @@ const isTemplate = (name: string): boolean => name.includes("%d");
  * before anything is made: a device that is not there, a name that is taken in a namespace that the container joins.
  */
 export async function networkDevices(context: Context, config: RuntimeConfig): Promise<readonly NetworkDevicePlan[] | undefined> {
-  const wanted = Object.entries(config.linux?.netDevices ?? {}).map(([name, device]) => ({ name, newName: device.name === undefined || device.name === "" ? name : device.name }));
+  const wanted = Object.entries(config.linux?.netDevices ?? {}).map(([name, device]) => ({
+    name,
+    newName: device.name === undefined || device.name === "" ? name : device.name,
+  }));
   if (wanted.length === 0) return undefined;
   if (config.linux?.namespaces?.some(({ type, path }) => type === "user" && path !== undefined))
-    throw new SampanError("unsupported", "Cannot move network devices into a container that joins a user namespace: in there nobody has the right to move the host's");
+    throw new SampanError(
+      "unsupported",
+      "Cannot move network devices into a container that joins a user namespace: in there nobody has the right to move the host's",
+    );
   const { keel, root } = context;
   const run = (plan: Parameters<typeof runPlan>[0]): ReturnType<typeof runPlan> => runPlan(plan, { keel, directory: root });
   const links = decodeLinks(await dumpNetwork("links", run));

@@ -8,12 +8,20 @@ export function writePidFile(path: string, pid: number): void {
     writeFileSync(temporary, String(pid), { mode: 0o644 });
     renameSync(temporary, path);
   } catch (error) {
-    throw new SampanError("unavailable", `Cannot write the pid file "${path}": ${errnoOf(error) === "ENOENT" ? "no such file or directory" : String(errnoOf(error))}`, { code: errnoOf(error), cause: error });
+    throw new SampanError(
+      "unavailable",
+      `Cannot write the pid file "${path}": ${errnoOf(error) === "ENOENT" ? "no such file or directory" : String(errnoOf(error))}`,
+      { code: errnoOf(error), cause: error },
+    );
   }
 }
 
 /** Writes the pid down as soon as `find` knows it, while the program runs. Gives whether it came to that before all was over. */
-export async function writeWhenKnown(find: () => number | undefined, write: (pid: number) => Promise<void> | void, finished: Promise<unknown>): Promise<boolean> {
+export async function writeWhenKnown(
+  find: () => number | undefined,
+  write: (pid: number) => Promise<void> | void,
+  finished: Promise<unknown>,
+): Promise<boolean> {
   let over = false;
   const end = (): void => { over = true; };
   finished.then(end, end);

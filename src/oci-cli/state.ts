@@ -53,7 +53,8 @@ export function filesOf(root: string, id: string): ContainerFiles {
   const directory = `${root}/${id}`;
   return {
     directory, state: `${directory}/state.json`, config: `${directory}/config.json`, pid: `${directory}/pid`,
-    gate: `${directory}/exec.fifo`, told: `${directory}/told/exec.fifo`, built: `${directory}/built.fifo`, hooked: `${directory}/hooked.fifo`, mountPoint: `${directory}/rootfs`,
+    gate: `${directory}/exec.fifo`, told: `${directory}/told/exec.fifo`, built: `${directory}/built.fifo`,
+    hooked: `${directory}/hooked.fifo`, mountPoint: `${directory}/rootfs`,
   };
 }
 
@@ -148,7 +149,8 @@ export function storedConfig(files: ContainerFiles): Buffer {
 
 /** Exactly the files that we made: nothing is removed that could be anybody else's, whatever is mounted there. */
 export function removeFiles(files: ContainerFiles): void {
-  for (const path of [files.gate, files.told, files.built, files.hooked, files.config, files.pid, `${files.directory}/hooks`]) attempt(() => { unlinkSync(path); });
+  for (const path of [files.gate, files.told, files.built, files.hooked, files.config, files.pid, `${files.directory}/hooks`])
+    attempt(() => { unlinkSync(path); });
   for (const path of [files.mountPoint, dirname(files.told)]) attempt(() => { rmdirSync(path); });
   // Last but one: without it the container does not exist for anybody.
   attempt(() => { unlinkSync(files.state); });

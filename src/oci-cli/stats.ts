@@ -22,7 +22,9 @@ export function statsOf(paths: CgroupPaths): Record<string, unknown> {
   const group = paths.controllers["memory"];
   const directory = group?.directory ?? "";
   const unlimited = 2 ** 63 - 4096;
-  const percpu = paths.controllers["cpuacct"] ? (readText(`${paths.controllers["cpuacct"].directory}/cpuacct.usage_percpu`) ?? "").trim().split(" ").filter((word) => word !== "").map(Number) : [];
+  const percpu = paths.controllers["cpuacct"]
+    ? (readText(`${paths.controllers["cpuacct"].directory}/cpuacct.usage_percpu`) ?? "").trim().split(" ").filter((word) => word !== "").map(Number)
+    : [];
   const devices = io?.devices ?? [];
   const { usageBytes = 0, limitBytes = unlimited, swapBytes = 0, swapLimitBytes = unlimited } = memory ?? {};
   return {
@@ -32,16 +34,31 @@ export function statsOf(paths: CgroupPaths): Record<string, unknown> {
     },
     memory: {
       cache: memory?.fileBytes ?? 0,
-      usage: { limit: limitBytes, usage: usageBytes, max: memory?.maxUsageBytes ?? 0, failcnt: group?.version === 1 ? numberIn(`${directory}/memory.failcnt`) : 0 },
+      usage: {
+        limit: limitBytes,
+        usage: usageBytes,
+        max: memory?.maxUsageBytes ?? 0,
+        failcnt: group?.version === 1 ? numberIn(`${directory}/memory.failcnt`) : 0,
+      },
       // Memory and swap together, on both versions, as in runc.
-      swap: { limit: Math.min(unlimited, limitBytes + swapLimitBytes), usage: usageBytes + swapBytes, failcnt: group?.version === 1 ? numberIn(`${directory}/memory.memsw.failcnt`) : 0 },
+      swap: {
+        limit: Math.min(unlimited, limitBytes + swapLimitBytes),
+        usage: usageBytes + swapBytes,
+        failcnt: group?.version === 1 ? numberIn(`${directory}/memory.memsw.failcnt`) : 0,
+      },
       kernel: { limit: unlimited, usage: group?.version === 1 ? numberIn(`${directory}/memory.kmem.usage_in_bytes`) : 0, failcnt: 0 },
       raw: group ? flat(readText(`${directory}/memory.stat`)) : {},
     },
     pids: { current: pids?.current ?? 0, ...(pids?.limit === undefined ? {} : { limit: pids.limit }) },
     blkio: {
-      ioServiceBytesRecursive: devices.flatMap(({ major, minor, readBytes, writeBytes }) => [{ major, minor, op: "Read", value: readBytes }, { major, minor, op: "Write", value: writeBytes }]),
-      ioServicedRecursive: devices.flatMap(({ major, minor, reads, writes }) => [{ major, minor, op: "Read", value: reads }, { major, minor, op: "Write", value: writes }]),
+      ioServiceBytesRecursive: devices.flatMap(({ major, minor, readBytes, writeBytes }) => [
+        { major, minor, op: "Read", value: readBytes },
+        { major, minor, op: "Write", value: writeBytes },
+      ]),
+      ioServicedRecursive: devices.flatMap(({ major, minor, reads, writes }) => [
+        { major, minor, op: "Read", value: reads },
+        { major, minor, op: "Write", value: writes },
+      ]),
     },
     hugetlb: {}, intel_rdt: {}, network_interfaces: null,
   };

@@ -13,7 +13,8 @@ function joinBeneath(paths: CgroupPaths, asked: readonly string[], id: string): 
   for (const text of asked) {
     const colon = text.indexOf(":");
     const parts = text.slice(colon + 1).split("/").filter((part) => part !== "" && part !== ".");
-    if (parts.includes("..")) throw new SampanError("invalid", `Cannot exec in container "${id}": bad sub cgroup path "${text}": it leads out of the container's group`);
+    if (parts.includes(".."))
+      throw new SampanError("invalid", `Cannot exec in container "${id}": bad sub cgroup path "${text}": it leads out of the container's group`);
     const directories = colon < 0 ? paths.directories : text.slice(0, colon).split(",").map((name) => {
       const directory = Object.hasOwn(paths.controllers, name) ? paths.controllers[name]?.directory : undefined;
       if (directory === undefined) throw new SampanError("invalid", `Cannot exec in container "${id}": unknown controller "${name}"`);
@@ -27,7 +28,10 @@ function joinBeneath(paths: CgroupPaths, asked: readonly string[], id: string): 
   return joinOf({ ...paths, directories: paths.directories.map(moved), ...(paths.unified === undefined ? {} : { unified: moved(paths.unified) }) });
 }
 
-/** Where an exec goes: the group that it asks for, else the container's, else (v2, where that holds groups itself) the first process's. `proc` is its directory in /proc. */
+/**
+ * Where an exec goes: the group that it asks for, else the container's, else (v2, where that holds groups itself) the first process's.
+ * `proc` is its directory in /proc.
+ */
 export function joinForExec(context: Context, paths: CgroupPaths, asked: readonly string[], id: string, proc: number): CgroupJoin {
   if (asked.length > 0) return joinBeneath(paths, asked, id);
   return joinBeside(joinOf(paths), context.cgroups.unified, () => readFileSync(`/proc/self/fd/${proc}/cgroup`, "utf8"), readText);

@@ -143,7 +143,10 @@ function commandOf(fields: FieldReader, name: string): string[] | undefined {
 
 /** execve(2) ends strings at NUL: what would run would not be what is written. */
 function refuseNul(fields: FieldReader, config: ExecutionConfig): void {
-  const lists = { Env: config.Env, Entrypoint: config.Entrypoint, Cmd: config.Cmd, User: [config.User ?? ""], WorkingDir: [config.WorkingDir ?? ""], Volumes: Object.keys(config.Volumes ?? {}) };
+  const lists = {
+    Env: config.Env, Entrypoint: config.Entrypoint, Cmd: config.Cmd, User: [config.User ?? ""], WorkingDir: [config.WorkingDir ?? ""],
+    Volumes: Object.keys(config.Volumes ?? {}),
+  };
   for (const [name, list] of Object.entries(lists)) if (list?.some((text) => text.includes("\0")) === true) fields.fail(name, "contains a NUL byte");
 }
 
@@ -161,7 +164,13 @@ function parseHealthcheck(value: unknown): ImageHealthcheck {
 
 /** What the image says it runs on. */
 export function platformOfConfig(config: ImageConfig): Platform {
-  return defined<Platform>({ os: config.os, architecture: config.architecture, variant: config.variant, "os.version": config["os.version"], "os.features": config["os.features"] });
+  return defined<Platform>({
+    os: config.os,
+    architecture: config.architecture,
+    variant: config.variant,
+    "os.version": config["os.version"],
+    "os.features": config["os.features"],
+  });
 }
 
 /**

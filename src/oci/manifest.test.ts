@@ -142,7 +142,10 @@ describe("choice of platform", () => {
   });
 
   test("lists what is offered when nothing fits", () => {
-    expect(() => choosePlatform(index, { os: "linux", architecture: "s390x" })).toThrow("no matching manifest for linux/s390x in the manifest list entries; offered: linux/amd64, linux/arm64/v8");
+    expect(() => choosePlatform(index, {
+      os: "linux",
+      architecture: "s390x",
+    })).toThrow("no matching manifest for linux/s390x in the manifest list entries; offered: linux/amd64, linux/arm64/v8");
   });
 
   test("an entry without a platform is the last resort", () => {

@@ -114,7 +114,9 @@ export function descriptorOf(document: ImageManifest | ImageIndex): Descriptor {
  * Writes a manifest: compact JSON, keys in the order of the specification, and reads it back, so that nothing
  * leaves that we would not accept.
  */
-export function encodeManifest(manifest: { config: Descriptor; layers: readonly Descriptor[]; annotations?: Record<string, string>; docker?: boolean }): ImageManifest {
+export function encodeManifest(
+  manifest: { config: Descriptor; layers: readonly Descriptor[]; annotations?: Record<string, string>; docker?: boolean },
+): ImageManifest {
   const mediaType = manifest.docker === true ? MEDIA_TYPE.dockerManifest : MEDIA_TYPE.ociManifest;
   const { config, layers, annotations } = manifest;
   const parsed = parseManifest(encodeJson({ schemaVersion: 2, mediaType, config, layers, ...(annotations === undefined ? {} : { annotations }) }), mediaType);

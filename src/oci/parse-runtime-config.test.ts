@@ -10,7 +10,10 @@ const parseText = (text: string): ReturnType<typeof parseRuntimeConfig> => parse
 
 describe("parseRuntimeConfig", () => {
   test("keeps what it knows, drops null and what it does not know", () => {
-    expect(parse({ ociVersion: "1.3.0", root: { path: "r", readonly: null, extra: 1 }, process: null, other: {} })).toEqual({ ociVersion: "1.3.0", root: { path: "r" } });
+    expect(parse({ ociVersion: "1.3.0", root: { path: "r", readonly: null, extra: 1 }, process: null, other: {} })).toEqual({
+      ociVersion: "1.3.0",
+      root: { path: "r" },
+    });
   });
 
   test("tells every problem in one sentence", () => {
@@ -22,7 +25,9 @@ describe("parseRuntimeConfig", () => {
   test("keeps integers of 64 bits exactly", () => {
     const config = parseText('{"ociVersion":"1.0.0","process":{"cwd":"/","rlimits":[{"type":"RLIMIT_AS","soft":9007199254740993,"hard":18446744073709551615}]}}');
     expect(config.process?.rlimits).toEqual([{ type: "RLIMIT_AS", soft: 9007199254740993n, hard: 18446744073709551615n }]);
-    expect(() => parseText('{"ociVersion":"1.0.0","process":{"cwd":"/","rlimits":[{"type":"RLIMIT_AS","soft":1,"hard":18446744073709551616}]}}')).toThrow(/hard/);
+    expect(() => parseText('{"ociVersion":"1.0.0","process":{"cwd":"/","rlimits":[{"type":"RLIMIT_AS","soft":1,"hard":18446744073709551616}]}}')).toThrow(
+      /hard/,
+    );
   });
 
   test("takes versions 1.x.y and no others", () => {

@@ -54,7 +54,8 @@ function check(value: unknown, shape: Shape, at: string, problems: string[]): un
       const number = Number(value);
       // The limits of 64 bits are no doubles: 2^64 - 1 reads as 2^64, so only what is beyond is told by exact comparison.
       const tooBig = typeof value === "bigint" && shape.max > Number.MAX_SAFE_INTEGER ? value >= BigInt(shape.max) : number > shape.max;
-      if (number < shape.min || tooBig) return wrong(`a number from ${shape.min} to ${shape.max > Number.MAX_SAFE_INTEGER ? String(BigInt(shape.max) - 1n) : shape.max}`);
+      if (number < shape.min || tooBig)
+        return wrong(`a number from ${shape.min} to ${shape.max > Number.MAX_SAFE_INTEGER ? String(BigInt(shape.max) - 1n) : shape.max}`);
       return shape.exact ? value : number;
     }
     case "array":
@@ -62,7 +63,10 @@ function check(value: unknown, shape: Shape, at: string, problems: string[]): un
       return (value as readonly unknown[]).map((item, i) => check(item, shape.of, `${at}[${i}]`, problems)); // Array.isArray says any[]
     case "map":
       if (!isRecord(value)) return wrong("an object");
-      return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, item === null && shape.of.kind === "object" ? {} : check(item, shape.of, `${at}[${JSON.stringify(key)}]`, problems)]));
+      return Object.fromEntries(Object.entries(value).map(([key, item]) => [
+        key,
+        item === null && shape.of.kind === "object" ? {} : check(item, shape.of, `${at}[${JSON.stringify(key)}]`, problems),
+      ]));
     case "object": {
       if (!isRecord(value)) return wrong("an object");
       const prefix = at === "" ? "" : `${at}.`;

@@ -41,7 +41,8 @@ describe("platforms", () => {
     expect(names("linux/arm/v7")).toEqual(["linux/arm/v7", "linux/arm/v6", "linux/arm/v5"]);
     expect(names("linux/arm64")).toEqual(["linux/arm64", "linux/arm/v8", "linux/arm/v7", "linux/arm/v6", "linux/arm/v5"]);
     expect(names("linux/arm64/v9.1").slice(0, 9)).toEqual([
-      "linux/arm64/v9.1", "linux/arm64/v9", "linux/arm64/v8.6", "linux/arm64/v8.5", "linux/arm64/v8.4", "linux/arm64/v8.3", "linux/arm64/v8.2", "linux/arm64/v8.1", "linux/arm64",
+      "linux/arm64/v9.1", "linux/arm64/v9", "linux/arm64/v8.6", "linux/arm64/v8.5", "linux/arm64/v8.4", "linux/arm64/v8.3",
+      "linux/arm64/v8.2", "linux/arm64/v8.1", "linux/arm64",
     ]);
     expect(names("linux/riscv64")).toEqual(["linux/riscv64"]);
   });

@@ -13,8 +13,14 @@ const safe = fc.maxSafeInteger();
 const errno = fc.constantFrom(...(Object.keys(Errno) as ErrnoName[])); // Object.keys loses the key type
 
 type Shape =
-  | { readonly kind: "number"; readonly value: number } | { readonly kind: "bigint"; readonly value: bigint } | { readonly kind: "text"; readonly value: string }
-  | { readonly kind: "bytes"; readonly value: Uint8Array } | { readonly kind: "null" } | { readonly kind: "earlier"; readonly value: number } | { readonly kind: "register"; readonly value: number };
+  | { readonly kind: "number"; readonly value: number } | { readonly kind: "bigint"; readonly value: bigint } | {
+    readonly kind: "text";
+    readonly value: string;
+  }
+  | { readonly kind: "bytes"; readonly value: Uint8Array } | { readonly kind: "null" } | { readonly kind: "earlier"; readonly value: number } | {
+    readonly kind: "register";
+    readonly value: number;
+  };
 
 const shape: fc.Arbitrary<Shape> = fc.oneof(
   safe.map((value) => ({ kind: "number", value }) as const), int64.map((value) => ({ kind: "bigint", value }) as const),
@@ -27,7 +33,10 @@ const instruction = fc.record({
   side: fc.boolean(), name: fc.constantFrom(...names), args: fc.array(shape, { maxLength: 6 }),
   tolerate: fc.oneof(fc.constant(undefined), fc.constant("any" as const), fc.array(errno, { maxLength: 4 })),
   expect: fc.option(safe, { nil: undefined }), register: fc.option(fc.nat(31), { nil: undefined }),
-  when: fc.option(fc.record({ of: fc.nat(50), is: fc.oneof(fc.constantFrom("ok" as const, "failed" as const), errno, safe.map((equal) => ({ equal })), errno.map((not) => ({ not }))) }), { nil: undefined }),
+  when: fc.option(fc.record({
+    of: fc.nat(50),
+    is: fc.oneof(fc.constantFrom("ok" as const, "failed" as const), errno, safe.map((equal) => ({ equal })), errno.map((not) => ({ not }))),
+  }), { nil: undefined }),
 });
 
 describe("the binary form of a plan", () => {
@@ -38,11 +47,15 @@ describe("the binary form of a plan", () => {
       const calls: Call[] = [];
       const made = wishes.map(({ side, name, args, tolerate, expect: expected, register, when }) => {
         const earlier = (n: number): Call | undefined => (calls.length === 0 ? undefined : calls[n % calls.length]);
-        const values = args.map((arg): Arg => (arg.kind === "null" ? null : arg.kind === "earlier" ? (earlier(arg.value) ?? 0) : arg.kind === "register" ? { register: arg.value } : arg.value));
+        const values = args.map((arg): Arg => (arg.kind === "null" ? null : arg.kind === "earlier"
+          ? (earlier(arg.value) ?? 0)
+          : arg.kind === "register" ? { register: arg.value }
+          : arg.value));
         const of = when === undefined ? undefined : earlier(when.of);
         const condition: Condition | undefined = when === undefined || of === undefined ? undefined : { of, is: when.is };
         const call = (side ? plan.outer : plan.inner).call(name, values, {
-          ...(tolerate === undefined ? {} : { tolerate }), ...(expected === undefined ? {} : { expect: expected }), ...(register === undefined ? {} : { register }), ...(condition ? { when: condition } : {}),
+          ...(tolerate === undefined ? {} : { tolerate }), ...(expected === undefined ? {} : { expect: expected }),
+          ...(register === undefined ? {} : { register }), ...(condition ? { when: condition } : {}),
         });
         calls.push(call);
         return { call, values, condition };
@@ -75,7 +88,10 @@ describe("the binary form of a plan", () => {
           else if (typeof value === "number") expect(arg).toEqual({ kind: 0, value: BigInt(value) });
           else if (typeof value === "bigint") expect(arg).toEqual({ kind: 0, value: BigInt.asIntN(64, value) });
           else if (typeof value === "string") expect([arg.kind, decoded.string(arg.value)]).toEqual([1, value.toWellFormed()]);
-          else if (value instanceof Uint8Array) expect([arg.kind, decoded.data.subarray(Number(arg.value), Number(arg.value) + value.length).toString("hex")]).toEqual([1, Buffer.from(value).toString("hex")]);
+          else if (value instanceof Uint8Array) expect([
+            arg.kind,
+            decoded.data.subarray(Number(arg.value), Number(arg.value) + value.length).toString("hex"),
+          ]).toEqual([1, Buffer.from(value).toString("hex")]);
           else if ("register" in value) expect(arg).toEqual({ kind: 5, value: BigInt(value.register) });
           else if ("side" in value) expect(arg).toEqual({ kind: 2, value: BigInt(position(value)) });
         });

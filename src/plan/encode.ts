@@ -74,7 +74,8 @@ class Writer {
     }
     if (tolerate === "any") head |= 2 << 8;
     else if (tolerate !== undefined)
-      for (let i = 0; i < tolerate.length; i++) words[at + Word.tolerate + (i >> 1)] = (words[at + Word.tolerate + (i >> 1)] ?? 0) | (Errno[tolerate[i] ?? "EPERM"] << ((i & 1) * 16));
+      for (let i = 0; i < tolerate.length; i++)
+        words[at + Word.tolerate + (i >> 1)] = (words[at + Word.tolerate + (i >> 1)] ?? 0) | (Errno[tolerate[i] ?? "EPERM"] << ((i & 1) * 16));
     if (register !== undefined) head |= (register + 1) << 16;
     if (when !== undefined) head |= this.#condition(when, at) << 24;
     words[at] = head;

@@ -90,7 +90,10 @@ function capabilitySets(fields: Fields): string {
 
 function health(block: Block, names: Names, show: (arg: Arg) => string): string {
   const f = new Fields(block, names, show);
-  return struct({ interval: nanoseconds(f.u64(0)), timeout: nanoseconds(f.u64(8)), start_period: nanoseconds(f.u64(16)), retries: String(f.u32(32)), plan: f.string(40), log: f.string(48), notify: f.strings(56) });
+  return struct({
+    interval: nanoseconds(f.u64(0)), timeout: nanoseconds(f.u64(8)), start_period: nanoseconds(f.u64(16)), retries: String(f.u32(32)),
+    plan: f.string(40), log: f.string(48), notify: f.strings(56),
+  });
 }
 
 function bpfAttributes(f: Fields): string {
@@ -105,9 +108,18 @@ export function structText(block: Block, names: Names, show: (arg: Arg) => strin
   const f = new Fields(block, names, show);
   switch (block.label) {
     case "struct clone_args":
-      return struct({ flags: flagNames("clone", f.u64(0)), pidfd: f.pointer(8) === undefined ? undefined : "&pidfd", exit_signal: valueName("signal", f.u64(32)), cgroup: f.patched(80) });
+      return struct({
+        flags: flagNames("clone", f.u64(0)),
+        pidfd: f.pointer(8) === undefined ? undefined : "&pidfd",
+        exit_signal: valueName("signal", f.u64(32)),
+        cgroup: f.patched(80),
+      });
     case "struct open_how":
-      return struct({ flags: flagNames("open", f.u64(0)), mode: nonZero(f.u64(8), (mode) => modeName(Number(mode))), resolve: nonZero(f.u64(16), (resolve) => flagNames("resolve", resolve)) });
+      return struct({
+        flags: flagNames("open", f.u64(0)),
+        mode: nonZero(f.u64(8), (mode) => modeName(Number(mode))),
+        resolve: nonZero(f.u64(16), (resolve) => flagNames("resolve", resolve)),
+      });
     case "struct mount_attr":
       return struct({
         attr_set: nonZero(f.u64(0), (set) => flagNames("mountAttr", set)), attr_clr: nonZero(f.u64(8), (set) => flagNames("mountAttr", set)),
@@ -135,7 +147,8 @@ export function structText(block: Block, names: Names, show: (arg: Arg) => strin
     case "struct spawn": {
       const input = f.pointer(24);
       return struct({
-        path: f.string(0), argv: f.strings(8), envp: f.strings(16), stdin: input instanceof Block ? JSON.stringify(new TextDecoder().decode(input.bytes)) : undefined,
+        path: f.string(0), argv: f.strings(8), envp: f.strings(16),
+        stdin: input instanceof Block ? JSON.stringify(new TextDecoder().decode(input.bytes)) : undefined,
         timeout: nonZero(f.u64(40), (ns) => nanoseconds(BigInt(ns))),
       });
     }
@@ -167,7 +180,8 @@ function monitorText(f: Fields, names: Names, show: (arg: Arg) => string): strin
   const detach = f.pointer(64);
   const healthBlock = f.pointer(104);
   return struct({
-    pidfd: f.patched(0), pid: f.patched(4), stdin: f.patched(8), stdout: f.patched(12), stderr: f.patched(16), release: f.patched(20), ready: f.patched(24), listener: f.patched(28),
+    pidfd: f.patched(0), pid: f.patched(4), stdin: f.patched(8), stdout: f.patched(12), stderr: f.patched(16), release: f.patched(20),
+    ready: f.patched(24), listener: f.patched(28),
     flags: flagNames("monitor", f.u32(32)), attach: flagNames("streams", f.u32(36)), log: f.string(40),
     log_max: nonZero(f.u64(48), String), log_files: f.string(40) === undefined ? undefined : String(f.u32(56)),
     detach: detach instanceof Uint8Array && !(detach instanceof Block) ? `[${[...detach].join(" ")}]` : undefined,

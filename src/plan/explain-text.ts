@@ -56,7 +56,13 @@ export function wrap(text: string, width: number): string[] {
 function reasons(call: ExplainedCall): string {
   const may = call.tolerates.length === 0 ? [] : [`may fail with ${call.tolerates.join(", ")}`];
   const must = call.expects === undefined ? [] : [`must give ${call.expects}`];
-  return [call.why, ...(call.condition === undefined ? [] : [call.condition]), ...may, ...must, ...(call.waits ? ["waits"] : [])].filter((part) => part !== "").join(" · ");
+  return [
+    call.why,
+    ...(call.condition === undefined ? [] : [call.condition]),
+    ...may,
+    ...must,
+    ...(call.waits ? ["waits"] : []),
+  ].filter((part) => part !== "").join(" · ");
 }
 
 function callLines(call: ExplainedCall, { columns, colors = false }: TextOptions): string[] {
@@ -85,7 +91,10 @@ function callLines(call: ExplainedCall, { columns, colors = false }: TextOptions
 export function readableStages(plan: Plan): { readonly stages: readonly ExplainedStage[]; readonly id: string | undefined } {
   const explained = explainPlan(plan);
   const { id, shorten } = shortenId(explained.flatMap(({ calls }) => calls.map(({ text }) => text)));
-  return { id, stages: explained.map((stage) => ({ ...stage, calls: stage.calls.map((call) => ({ ...call, text: shorten(call.text), why: shorten(call.why) })) })) };
+  return {
+    id,
+    stages: explained.map((stage) => ({ ...stage, calls: stage.calls.map((call) => ({ ...call, text: shorten(call.text), why: shorten(call.why) })) })),
+  };
 }
 
 /** One stage without its heading. */
@@ -104,6 +113,7 @@ export function explainText(plan: Plan, options: TextOptions): string {
   const lines = wrap(`${count} calls: ${plan.outer.calls.length} outside, on the host, and ${plan.inner.calls.length} inside, in the process that becomes the container's. `
     + "After the clone both sides run at the same time and meet at pipes. #N is what call N returned; keel marks the executor's own operations (native/keel/README.md)."
     + (id === undefined ? "" : ` <id> is ${id}.`), columns);
-  for (const stage of stages) lines.push("", paint(colors, BOLD, `${SIDES[stage.side]}: ${stage.stage === "" ? "start" : stage.stage}`), ...stageLines(stage, options));
+  for (const stage of stages)
+    lines.push("", paint(colors, BOLD, `${SIDES[stage.side]}: ${stage.stage === "" ? "start" : stage.stage}`), ...stageLines(stage, options));
   return `${lines.join("\n")}\n`;
 }

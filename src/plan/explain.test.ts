@@ -13,7 +13,10 @@ const lines = (plan: Plan): string[] => explainPlan(plan).flatMap(({ calls }) =>
 
 describe("names of numbers", () => {
   test("are those of the constants that plans are made with", () => {
-    const sets: Record<string, RegExp> = { open: /^O_(?!RDONLY)/, resolve: /^RESOLVE_/, at: /^AT_(?!FDCWD)/, clone: /^CLONE_/, mount: /^MS_/, mountAttr: /^MOUNT_ATTR_(?!_)/, moveMount: /^MOVE_MOUNT_/ };
+    const sets: Record<string, RegExp> = {
+      open: /^O_(?!RDONLY)/, resolve: /^RESOLVE_/, at: /^AT_(?!FDCWD)/, clone: /^CLONE_/, mount: /^MS_/, mountAttr: /^MOUNT_ATTR_(?!_)/,
+      moveMount: /^MOVE_MOUNT_/,
+    };
     for (const [set, pattern] of Object.entries(sets)) {
       const known = Object.entries(C).filter(([name, value]) => pattern.test(name) && typeof value !== "function");
       expect(known.length).toBeGreaterThan(1);
@@ -24,14 +27,26 @@ describe("names of numbers", () => {
   });
 
   test("lose no bit", () => {
-    fc.assert(fc.property(fc.constantFrom("open", "clone", "mount", "mountAttr", "resolve", "at"), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (set, value) => {
-      const sum = flagNames(set, value).split("|").reduce((bits, name) => bits | (name.startsWith("0x") || name === "0" ? BigInt(name) : name === "O_RDONLY" ? 0n : BigInt(bitsOf(set, name))), 0n);
+    fc.assert(fc.property(fc.constantFrom("open", "clone", "mount", "mountAttr", "resolve", "at"), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (
+      set,
+      value,
+    ) => {
+      const sum = flagNames(set, value).split("|").reduce(
+        (bits, name) => bits | (name.startsWith("0x") || name === "0" ? BigInt(name) : name === "O_RDONLY" ? 0n : BigInt(bitsOf(set, name))),
+        0n,
+      );
       expect(sum).toBe(value);
     }));
   });
 
   test("of modes and devices", () => {
-    expect([modeName(0o644), modeName(C.S_IFCHR | 0o666), modeName(0), modeName(0o1777), modeName(0o22)]).toEqual(["0644", "S_IFCHR|0666", "0", "01777", "0022"]);
+    expect([modeName(0o644), modeName(C.S_IFCHR | 0o666), modeName(0), modeName(0o1777), modeName(0o22)]).toEqual([
+      "0644",
+      "S_IFCHR|0666",
+      "0",
+      "01777",
+      "0022",
+    ]);
     fc.assert(fc.property(fc.nat(4095), fc.nat(1_048_575), (major, minor) => { expect(deviceName(C.makeDevice(major, minor))).toBe(`${major}:${minor}`); }));
     expect([flagNames("open", 0), flagNames("open", C.O_PATH), flagNames("mountAttr", 0)]).toEqual(["O_RDONLY", "O_PATH", "0"]);
   });
@@ -84,7 +99,9 @@ describe("a plan in words", () => {
   test("shows conditions, tolerated errnos, what must come, and where skips lead", () => {
     const small = new Plan();
     const opened = small.outer.call("openat", [C.AT_FDCWD, "/x", C.O_RDONLY, 0], { tolerate: ["ENOENT", "EACCES"], why: "to see" });
-    small.outer.unless({ of: opened, is: { not: "ENOENT" } }, () => { small.outer.call("mkdirat", [C.AT_FDCWD, "/x", 0o755], { when: { of: opened, is: "failed" }, expect: 0 }); });
+    small.outer.unless({ of: opened, is: { not: "ENOENT" } }, () => {
+      small.outer.call("mkdirat", [C.AT_FDCWD, "/x", 0o755], { when: { of: opened, is: "failed" }, expect: 0 });
+    });
     small.outer.call("read", [opened, new Block(8), 8], { waits: true, tolerate: "any" });
     const [a, skip, b, c] = explainPlan(small).flatMap(({ calls }) => calls);
     expect(a).toMatchObject({ tolerates: ["ENOENT", "EACCES"], condition: undefined, manual: "open(2)", depth: 0 });

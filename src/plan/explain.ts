@@ -73,7 +73,11 @@ function operationText(call: Call, names: Names): string {
 
 function explainArguments(call: Call, names: Names, signatures: Signatures): { name: string; text: string }[] {
   const parameters = signatures.get(call.name) ?? [];
-  const shown = call.args.map((arg, n) => ({ name: parameters[n]?.name ?? `arg${n + 1}`, text: argumentText(call, n, arg, parameters[n], names), kind: parameters[n]?.kind }));
+  const shown = call.args.map((arg, n) => ({
+    name: parameters[n]?.name ?? `arg${n + 1}`,
+    text: argumentText(call, n, arg, parameters[n], names),
+    kind: parameters[n]?.kind,
+  }));
   // prctl(2) takes five whatever the option needs: those that it does not use are 0.
   while (shown.at(-1)?.kind === "rest" && shown.at(-1)?.text === "0") shown.pop();
   return shown.map(({ name, text }) => ({ name, text }));

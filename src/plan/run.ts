@@ -93,7 +93,10 @@ export async function startPlan(plan: Plan | EncodedPlan, options: RunOptions): 
     last = report.state;
     return { code, report };
   });
-  return { pid: child.pid, kill: (signal) => { child.kill(signal); }, output: (n) => child.output(n), get input() { return child.input; }, peek, born, finished };
+  return {
+    pid: child.pid, kill: (signal) => { child.kill(signal); }, output: (n) => child.output(n), get input() { return child.input; }, peek,
+    born, finished,
+  };
 }
 
 function hintFor(code: string | undefined, directory: string): string | undefined {

@@ -154,7 +154,8 @@ export class Session implements Disposable {
     const head = Buffer.allocUnsafe(REPORT_SIZE);
     try {
       // Written by one write(2) of less than PIPE_BUF: all of it is there or none (pipe(7)).
-      if (readSync(this.#glance, head, 0, REPORT_SIZE, null) < REPORT_SIZE) throw new SampanError("internal", "Cannot run the plan: the executor ended and said nothing");
+      if (readSync(this.#glance, head, 0, REPORT_SIZE, null) < REPORT_SIZE)
+        throw new SampanError("internal", "Cannot run the plan: the executor ended and said nothing");
     } catch (error) {
       if (errnoOf(error) === "EAGAIN") return undefined;
       throw error;

@@ -37,7 +37,9 @@ function row({ call, state, startUs, us, result }: TracedCall, spanUs: number, s
   const facts = [call.text, call.why, call.condition, call.tolerates.length > 0 ? `may fail with ${call.tolerates.join(", ")}` : undefined,
     state === "ran" ? `${microseconds(us)}, result ${result}` : state === "entered" ? "does not come back" : "skipped", call.manual];
   const failed = state === "ran" && /^E[A-Z]/.test(result) ? ` = ${result}` : "";
-  const bar = state === "skipped" ? "" : `<b class="${state === "entered" ? "entered" : call.waits ? "wait" : ""}" style="left:${at}%${state === "entered" ? "" : `;width:${width}%`}"></b>`;
+  const bar = state === "skipped"
+    ? ""
+    : `<b class="${state === "entered" ? "entered" : call.waits ? "wait" : ""}" style="left:${at}%${state === "entered" ? "" : `;width:${width}%`}"></b>`;
   return `<div class="row ${state}" title="${escape(facts.filter((fact) => fact !== undefined && fact !== "").join("\n"))}"><code>#${call.number} ${escape(shorten(call.text))}${failed}</code>`
     + `<time>${state === "ran" ? microseconds(us) : state === "entered" ? "→" : "skipped"}</time><div class="lane">${bar}</div></div>`;
 }

@@ -48,6 +48,8 @@ export function traceText(trace: Trace, options: TextOptions): string {
 }
 
 export function summary(trace: Trace): string {
-  const start = trace.startToExecveUs === undefined ? "the program was never executed" : `${microseconds(trace.startToExecveUs)} from the executor's start to the program's execve`;
+  const start = trace.startToExecveUs === undefined
+    ? "the program was never executed"
+    : `${microseconds(trace.startToExecveUs)} from the executor's start to the program's execve`;
   return `${start}; ${trace.ran} calls took ${microseconds(trace.callsUs)} on both sides together, and ${microseconds(trace.waitingUs)} went by waiting for the other side; ${trace.skipped} were not needed.`;
 }

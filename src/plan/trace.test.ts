@@ -36,7 +36,11 @@ describe("a trace", () => {
 
   test("tells work from waiting, and what ran from what did not", () => {
     expect(trace).toMatchObject({ startToExecveUs: 50, callsUs: 2 + 40 + 1.25, waitingUs: 41.5, ran: 5, skipped: 1 });
-    expect(trace.stages.map(({ side, stage, us, waitingUs }) => [side, stage, us, waitingUs])).toEqual([["outer", "outer work", 42, 0], ["inner", "inner work", 1.25, 41.5], ["inner", "program", 0, 0]]);
+    expect(trace.stages.map(({ side, stage, us, waitingUs }) => [side, stage, us, waitingUs])).toEqual([
+      ["outer", "outer work", 42, 0],
+      ["inner", "inner work", 1.25, 41.5],
+      ["inner", "program", 0, 0],
+    ]);
     expect(trace.stages.flatMap(({ calls }) => calls.map(({ state, us, result }) => [state, us, result]))).toEqual([
       ["ran", 2, "42"], ["ran", 40, "1"], ["ran", 41.5, "1"], ["ran", 1.25, "ENOENT"], ["skipped", 0, ""], ["entered", 0, ""],
     ]);
@@ -50,8 +54,11 @@ describe("a trace", () => {
     expect(bar(2)).toBe("░".repeat(18));
     expect(lines.find((line) => line.includes("#3 "))).toContain("= ENOENT");
     expect(lines.find((line) => line.includes("#4 "))).toContain("skipped");
-    expect(lines.join(" ")).toContain("50.0 µs from the executor's start to the program's execve; 5 calls took 43.3 µs on both sides together, and 41.5 µs went by");
-    for (const columns of [60, 80, 100, 200]) for (const line of traceText(trace, { columns }).split("\n")) expect([...line].length).toBeLessThanOrEqual(columns);
+    expect(
+      lines.join(" "),
+    ).toContain("50.0 µs from the executor's start to the program's execve; 5 calls took 43.3 µs on both sides together, and 41.5 µs went by");
+    for (const columns of [60, 80, 100, 200])
+      for (const line of traceText(trace, { columns }).split("\n")) expect([...line].length).toBeLessThanOrEqual(columns);
   });
 
   test("is painted only where it is asked for", () => {
@@ -85,4 +92,6 @@ describe("a trace", () => {
   });
 });
 
-test.each([[0.25, "0.3 µs"], [99.94, "99.9 µs"], [100, "100 µs"], [9999, "9999 µs"], [12_340, "12.3 ms"]])("%f is %s", (us, text) => { expect(microseconds(us)).toBe(text); });
+test.each([[0.25, "0.3 µs"], [99.94, "99.9 µs"], [100, "100 µs"], [9999, "9999 µs"], [12_340, "12.3 ms"]])("%f is %s", (us, text) => {
+  expect(microseconds(us)).toBe(text);
+});

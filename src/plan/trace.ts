@@ -51,7 +51,13 @@ function tracedCall(call: ExplainedCall, report: Report): TracedCall {
 export function traceOf(plan: Plan, report: Report): Trace {
   const stages = explainPlan(plan).map(({ side, stage, calls }) => {
     const traced = calls.map((call) => tracedCall(call, report));
-    return { side, stage, us: sum(traced.filter(({ call }) => !call.waits).map(({ us }) => us)), waitingUs: sum(traced.filter(({ call }) => call.waits).map(({ us }) => us)), calls: traced };
+    return {
+      side,
+      stage,
+      us: sum(traced.filter(({ call }) => !call.waits).map(({ us }) => us)),
+      waitingUs: sum(traced.filter(({ call }) => call.waits).map(({ us }) => us)),
+      calls: traced,
+    };
   });
   const all = stages.flatMap(({ calls }) => calls);
   return {

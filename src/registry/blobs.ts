@@ -15,7 +15,13 @@ const RESUMES_MAX = 30;
  * where it broke. Yields at most `descriptor.size` bytes in all and ends without error only if all were right.
  * Never looks at `descriptor.urls` (CVE-2020-15157).
  */
-export async function* readBlob(repositories: readonly Repository[], descriptor: Descriptor, operation: Operation, retry: RetryPolicy, options: BlobOptions): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* readBlob(
+  repositories: readonly Repository[],
+  descriptor: Descriptor,
+  operation: Operation,
+  retry: RetryPolicy,
+  options: BlobOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const verifier = new BlobVerifier(descriptor, options.keeper);
   try {
     for (const [index, repository] of repositories.entries()) {
@@ -34,14 +40,22 @@ export async function* readBlob(repositories: readonly Repository[], descriptor:
   }
 }
 
-async function* readFrom(repository: Repository, verifier: BlobVerifier, descriptor: Descriptor, operation: Operation, retry: RetryPolicy, options: BlobOptions): AsyncGenerator<Uint8Array, void, undefined> {
+async function* readFrom(
+  repository: Repository,
+  verifier: BlobVerifier,
+  descriptor: Descriptor,
+  operation: Operation,
+  retry: RetryPolicy,
+  options: BlobOptions,
+): AsyncGenerator<Uint8Array, void, undefined> {
   const { session } = repository;
   let fruitless = 0;
   for (let connection = 1; verifier.remaining > 0; connection++) {
     const before = verifier.bytes;
     const answer = await session.send(
       {
-        method: "GET", url: `/v2/${repository.name}/blobs/${descriptor.digest}`, scopes: pullScope(repository), operation, accept: [200, 206, 416], about: "blob",
+        method: "GET", url: `/v2/${repository.name}/blobs/${descriptor.digest}`, scopes: pullScope(repository), operation,
+        accept: [200, 206, 416], about: "blob",
         headers: before > 0 ? { range: `bytes=${before}-` } : {},
       },
       options,

@@ -10,7 +10,11 @@ const AUTH = { username: "ann", password: "s3cret:with:colons" };
 let registry: TestRegistry;
 let client: RegistryClient;
 const ref = (rest: string) => parseReference(`${registry.host}/${rest}`);
-const connect = (credential?: Credential): RegistryClient => createRegistryClient({ retry: RETRY, env: {}, ...(credential === undefined ? {} : { credentials: { get: () => Promise.resolve(credential) } }) });
+const connect = (credential?: Credential): RegistryClient => createRegistryClient({
+  retry: RETRY,
+  env: {},
+  ...(credential === undefined ? {} : { credentials: { get: () => Promise.resolve(credential) } }),
+});
 async function restart(auth: RegistryAuth, credential?: Credential): Promise<void> {
   await registry[Symbol.asyncDispose]();
   await client[Symbol.asyncDispose]();
@@ -55,7 +59,10 @@ describe("resolving", () => {
   test("an index, an index within, a platform by its variant", async () => {
     const [amd, arm] = [makeImage(), makeImage({ platform: { os: "linux", architecture: "arm", variant: "v6" } })];
     for (const image of [amd, arm]) image.into(registry, "multi");
-    const inner = makeIndex([{ image: amd, platform: { os: "linux", architecture: "amd64" } }, { image: arm, platform: { os: "linux", architecture: "arm", variant: "v6" } }]);
+    const inner = makeIndex([
+      { image: amd, platform: { os: "linux", architecture: "amd64" } },
+      { image: arm, platform: { os: "linux", architecture: "arm", variant: "v6" } },
+    ]);
     registry.addManifest("multi", inner.raw, inner.mediaType, "inner");
     const outer = makeIndex([{ image: { ...amd, manifest: inner as never }, platform: { os: "linux", architecture: "arm", variant: "v7" } }]);
     registry.addManifest("multi", outer.raw, outer.mediaType, "outer");
@@ -65,7 +72,9 @@ describe("resolving", () => {
     expect(found.platform).toMatchObject({ architecture: "arm", variant: "v6" });
     const nested = await client.resolve(ref("multi:outer"), { platform: { os: "linux", architecture: "arm", variant: "v7" } });
     expect(nested.indexes.map(({ digest }) => digest)).toEqual([outer.digest, inner.digest]);
-    expect(String(await failureOf(client.resolve(ref("multi:inner"), { platform: { os: "linux", architecture: "s390x" } })))).toMatch("offered: linux/amd64, linux/arm/v6");
+    expect(
+      String(await failureOf(client.resolve(ref("multi:inner"), { platform: { os: "linux", architecture: "s390x" } }))),
+    ).toMatch("offered: linux/amd64, linux/arm/v6");
   });
 
   test("by digest, sha512 too", async () => {
@@ -79,7 +88,8 @@ describe("resolving", () => {
   test("an unchanged image costs one HEAD; a changed one only what changed", async () => {
     const image = makeImage();
     image.into(registry, "a", "1");
-    const readLocal = (digest: string): Promise<Uint8Array | undefined> => Promise.resolve(digest === String(image.manifest.digest) ? image.manifest.raw : undefined);
+    const readLocal = (digest: string): Promise<Uint8Array | undefined> =>
+      Promise.resolve(digest === String(image.manifest.digest) ? image.manifest.raw : undefined);
     expect((await client.resolve(ref("a:1"), { readLocal })).manifest.digest).toBe(image.manifest.digest);
     expect(registry.count(/manifests/)).toBe(1);
     expect(registry.count(/^HEAD /)).toBe(1);
@@ -94,12 +104,21 @@ describe("resolving", () => {
     ["none", `manifest for HOST/none:latest not found: manifest unknown`],
   ])("what is not there: %p", async (name, words) => {
     makeImage().into(registry, "a", "1");
-    expect(await failureOf(client.resolve(ref(name)))).toMatchObject({ kind: "not-found", code: "MANIFEST_UNKNOWN", message: expect.stringContaining(words.replaceAll("HOST", registry.host)) as string });
+    expect(await failureOf(client.resolve(ref(name)))).toMatchObject({
+      kind: "not-found",
+      code: "MANIFEST_UNKNOWN",
+      message: expect.stringContaining(words.replaceAll("HOST", registry.host)) as string,
+    });
   });
 
   test("nobody there", async () => {
-    expect(await failureOf(client.resolve(parseReference("127.0.0.1:1/a")))).toMatchObject({ kind: "unavailable", message: `Cannot pull "127.0.0.1:1/a:latest": connection refused by 127.0.0.1:1` });
-    expect(String(await failureOf(client.resolve(parseReference("no-such-host.invalid/a"))))).toMatch(/Cannot pull "no-such-host.invalid\/a:latest": (no such host|the name of) "no-such-host.invalid"/);
+    expect(await failureOf(client.resolve(parseReference("127.0.0.1:1/a")))).toMatchObject({
+      kind: "unavailable",
+      message: `Cannot pull "127.0.0.1:1/a:latest": connection refused by 127.0.0.1:1`,
+    });
+    expect(String(await failureOf(client.resolve(parseReference("no-such-host.invalid/a"))))).toMatch(
+      /Cannot pull "no-such-host.invalid\/a:latest": (no such host|the name of) "no-such-host.invalid"/,
+    );
   });
 });
 
@@ -187,7 +206,10 @@ describe("busy registries", () => {
 
   test("but not for ever", async () => {
     registry.hostile.failNext.push({ path: /manifests/, status: 502, times: 100 });
-    expect(await failureOf(client.resolve(ref("a:1")))).toMatchObject({ kind: "unavailable", message: expect.stringContaining("status 502 after 4 attempts") as string });
+    expect(await failureOf(client.resolve(ref("a:1")))).toMatchObject({
+      kind: "unavailable",
+      message: expect.stringContaining("status 502 after 4 attempts") as string,
+    });
     registry.hostile.failNext = [{ path: /manifests/, status: 429, retryAfter: "3600", times: 100 }];
     const before = registry.requests.length;
     expect(await failureOf(client.resolve(ref("a:1")))).toMatchObject({ kind: "unavailable", message: expect.stringContaining("toomanyrequests") as string });
@@ -207,7 +229,10 @@ describe("credentials", () => {
     makeImage().into(registry, "a", "1");
     await client.resolve(ref("a:1"));
     await using anonymous = connect();
-    expect(await failureOf(anonymous.resolve(ref("a:1")))).toMatchObject({ kind: "denied", message: expect.stringContaining(`pull access denied for ${registry.host}/a, repository does not exist or may require "sampan login"`) as string });
+    expect(await failureOf(anonymous.resolve(ref("a:1")))).toMatchObject({
+      kind: "denied",
+      message: expect.stringContaining(`pull access denied for ${registry.host}/a, repository does not exist or may require "sampan login"`) as string,
+    });
   });
 
   test("one token per repository, however many requests at once", async () => {
@@ -236,7 +261,10 @@ describe("credentials", () => {
     makeImage().into(registry, "a", "1");
     await client.resolve(ref("a:1"));
     await using wrong = connect({ kind: "password", username: "ann", password: "wrong" });
-    expect(await failureOf(wrong.resolve(ref("a:1")))).toMatchObject({ kind: "denied", message: expect.stringContaining("unauthorized: incorrect username or password") as string });
+    expect(await failureOf(wrong.resolve(ref("a:1")))).toMatchObject({
+      kind: "denied",
+      message: expect.stringContaining("unauthorized: incorrect username or password") as string,
+    });
     await using refreshed = connect({ kind: "identity-token", token: "refresh" });
     await refreshed.resolve(ref("a:1"));
     expect(registry.count(/^POST \/token/)).toBe(1);
@@ -245,10 +273,16 @@ describe("credentials", () => {
   test("verifying: accepted, refused, exchanged for a refresh token", async () => {
     await restart({ kind: "token", ...AUTH, refreshToken: "refresh" });
     expect(await client.verifyCredential(registry.host, USER)).toEqual({ identityToken: "refresh" });
-    expect(await failureOf(client.verifyCredential(registry.host, { ...USER, password: "wrong" }))).toMatchObject({ kind: "denied", message: `Cannot log in to "${registry.host}": unauthorized: incorrect username or password` });
+    expect(await failureOf(client.verifyCredential(registry.host, { ...USER, password: "wrong" }))).toMatchObject({
+      kind: "denied",
+      message: `Cannot log in to "${registry.host}": unauthorized: incorrect username or password`,
+    });
     await restart({ kind: "basic", ...AUTH });
     expect(await client.verifyCredential(registry.host, USER)).toEqual({});
-    expect(await failureOf(client.verifyCredential(registry.host, { ...USER, password: "wrong" }))).toMatchObject({ kind: "denied", message: expect.stringContaining("unauthorized: authentication required") as string });
+    expect(await failureOf(client.verifyCredential(registry.host, { ...USER, password: "wrong" }))).toMatchObject({
+      kind: "denied",
+      message: expect.stringContaining("unauthorized: authentication required") as string,
+    });
   });
 });
 
@@ -286,7 +320,13 @@ describe("listing", () => {
   });
 
   test("search by Docker's protocol, whatever nonsense is among the results", async () => {
-    registry.hostile.searchAnswer = { results: [null, 5, { name: "nginx", description: "a\u001b[2Jb", star_count: 7, is_official: true, is_automated: false }, { name: 3 }, { name: "x", star_count: "many" }] };
+    registry.hostile.searchAnswer = { results: [
+      null,
+      5,
+      { name: "nginx", description: "a\u001b[2Jb", star_count: 7, is_official: true, is_automated: false },
+      { name: 3 },
+      { name: "x", star_count: "many" },
+    ] };
     expect(await client.search(registry.host, "ngi nx&n=1", { limit: 10 })).toEqual([
       { name: "nginx", description: "a [2Jb", starCount: 7, isOfficial: true, isAutomated: false },
       { name: "x", description: "", starCount: 0, isOfficial: false, isAutomated: false },

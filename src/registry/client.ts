@@ -148,6 +148,10 @@ async function readAuthority(place: RegistryPlace): Promise<string | undefined> 
   try {
     return await readFile(place.ca, "utf8");
   } catch (error) {
-    throw new SampanError("invalid", `Cannot read the certificate authority "${place.ca}" of "${place.host}": ${errnoOf(error) ?? "unknown error"}`, { cause: error });
+    throw new SampanError(
+      "invalid",
+      `Cannot read the certificate authority "${place.ca}" of "${place.host}": ${errnoOf(error) ?? "unknown error"}`,
+      { cause: error },
+    );
   }
 }

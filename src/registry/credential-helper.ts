@@ -27,7 +27,8 @@ export async function getFromHelper(name: string, server: string, env: Environme
   } catch {
     value = undefined;
   }
-  if (!isJsonObject(value) || typeof value["Username"] !== "string" || typeof value["Secret"] !== "string") throw failed(name, "its answer has no Username and Secret");
+  if (!isJsonObject(value) || typeof value["Username"] !== "string" || typeof value["Secret"] !== "string")
+    throw failed(name, "its answer has no Username and Secret");
   const { Username: username, Secret: secret } = value;
   return username === TOKEN_USER ? { kind: "identity-token", token: secret } : { kind: "password", username, password: secret };
 }
@@ -50,9 +51,16 @@ function failed(name: string, reason: string): SampanError {
   return new SampanError("unavailable", `Cannot use credential helper "docker-credential-${name}": ${cleanText(reason) || "it failed"}`);
 }
 
-async function run(name: string, action: "get" | "store" | "erase", input: string, env: Environment, signal: AbortSignal | undefined): Promise<{ ok: boolean; text: string }> {
+async function run(
+  name: string,
+  action: "get" | "store" | "erase",
+  input: string,
+  env: Environment,
+  signal: AbortSignal | undefined,
+): Promise<{ ok: boolean; text: string }> {
   // The name becomes part of a program's: it must not lead out of PATH.
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name)) throw new SampanError("invalid", `Cannot use credential helper ${JSON.stringify(cleanText(name, 100))}: it is not a name`);
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name))
+    throw new SampanError("invalid", `Cannot use credential helper ${JSON.stringify(cleanText(name, 100))}: it is not a name`);
   const { spawn } = await import("node:child_process");
   return new Promise((resolve, reject) => {
     const child = spawn(`docker-credential-${name}`, [action], { env: { ...env }, stdio: ["pipe", "pipe", "inherit"], signal });

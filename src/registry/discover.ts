@@ -20,7 +20,10 @@ export async function listTags(repository: Repository, operation: Operation, wai
 export async function search(session: Session, searchBase: URL, term: string, limit: number, operation: Operation, wait: WaitOptions): Promise<SearchResult[]> {
   const query = new URLSearchParams({ q: term, n: String(limit) });
   const url = new URL(`/v1/search?${query.toString()}`, searchBase);
-  const answer = await session.send({ method: "GET", url, scopes: [], headers: { accept: "application/json" }, operation, accept: [200, 400, 404, 405, 501] }, wait);
+  const answer = await session.send(
+    { method: "GET", url, scopes: [], headers: { accept: "application/json" }, operation, accept: [200, 400, 404, 405, 501] },
+    wait,
+  );
   if (answer.status === 200) {
     const value = await document(answer, operation, session, wait);
     const results = new FieldReader(value, "search results").array("results") ?? [];
@@ -55,7 +58,15 @@ async function document(answer: Awaited<ReturnType<Session["send"]>>, operation:
   }
 }
 
-async function collect(session: Session, first: string, field: string, scopes: readonly string[], operation: Operation, wait: WaitOptions, max: number): Promise<string[]> {
+async function collect(
+  session: Session,
+  first: string,
+  field: string,
+  scopes: readonly string[],
+  operation: Operation,
+  wait: WaitOptions,
+  max: number,
+): Promise<string[]> {
   const found: string[] = [];
   const fail = (reason: string): SampanError => cannot(operation, "invalid", `${session.host} ${reason}`);
   let next: string | URL | undefined = first;

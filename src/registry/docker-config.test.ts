@@ -7,7 +7,11 @@ import { createRegistryClient, login, logout, openDockerConfig, registryDomain, 
 
 let folder: string;
 let file: string;
-const env = (more: Record<string, string> = {}): Record<string, string> => ({ DOCKER_CONFIG: join(folder, "docker"), PATH: `${join(folder, "bin")}:/usr/bin:/bin`, ...more });
+const env = (more: Record<string, string> = {}): Record<string, string> => ({
+  DOCKER_CONFIG: join(folder, "docker"),
+  PATH: `${join(folder, "bin")}:/usr/bin:/bin`,
+  ...more,
+});
 const write = async (value: unknown): Promise<void> => {
   await mkdir(join(folder, "docker"), { recursive: true });
   await writeFile(file, typeof value === "string" ? value : JSON.stringify(value));
@@ -37,7 +41,10 @@ describe("reading config.json", () => {
   });
 
   test("entries by host, by old-style address, by Docker Hub's key", async () => {
-    await write({ auths: { "a:5000": auth("ann:a:b"), "https://old.example/v1/": auth("o:p"), "https://index.docker.io/v1/": auth("h:u"), "t.example": { identitytoken: "tok" }, "r.example": { registrytoken: "reg" }, "empty.example": {} } });
+    await write({ auths: {
+      "a:5000": auth("ann:a:b"), "https://old.example/v1/": auth("o:p"), "https://index.docker.io/v1/": auth("h:u"),
+      "t.example": { identitytoken: "tok" }, "r.example": { registrytoken: "reg" }, "empty.example": {},
+    } });
     const store = openDockerConfig(env());
     expect(await store.get("a:5000")).toEqual(ANN);
     expect(await store.get("old.example")).toEqual({ kind: "password", username: "o", password: "p" });
@@ -54,7 +61,12 @@ describe("reading config.json", () => {
     expect(await store.get("a")).toMatchObject({ username: "file" });
   });
 
-  test.each<[string, unknown]>([["broken", "{ secret"], ["an array", []], ["auths of a string", { auths: "x" }], ["an auth without a colon", { auths: { a: auth("secret") } }]])("says that it is %s, and quotes nothing", async (_, value) => {
+  test.each<[string, unknown]>([
+    ["broken", "{ secret"],
+    ["an array", []],
+    ["auths of a string", { auths: "x" }],
+    ["an auth without a colon", { auths: { a: auth("secret") } }],
+  ])("says that it is %s, and quotes nothing", async (_, value) => {
     await write(value);
     const error = await failureOf(openDockerConfig(env()).get("a"));
     expect(error).toMatchObject({ kind: "invalid", message: expect.stringMatching(/^Cannot read "/) as string });
@@ -71,7 +83,11 @@ describe("writing config.json", () => {
     await write({ psFormat: "table", auths: { b: { ...auth("b:b"), email: "x" } }, HttpHeaders: { A: "b" } });
     await chmod(file, 0o644);
     await store.put("docker.io", { kind: "identity-token", token: "tok" });
-    expect(await readBack()).toEqual({ psFormat: "table", HttpHeaders: { A: "b" }, auths: { b: { ...auth("b:b"), email: "x" }, "https://index.docker.io/v1/": { identitytoken: "tok" } } });
+    expect(await readBack()).toEqual({
+      psFormat: "table",
+      HttpHeaders: { A: "b" },
+      auths: { b: { ...auth("b:b"), email: "x" }, "https://index.docker.io/v1/": { identitytoken: "tok" } },
+    });
     expect((await stat(file)).mode & 0o777).toBe(0o600);
     expect(await readdir(join(folder, "docker"))).toEqual(["config.json"]);
   });
@@ -152,7 +168,10 @@ describe("login and logout", () => {
     await using registry = await startRegistry({ auth: { kind: "token", username: "ann", password: "a:b", refreshToken: "refresh" } });
     await using client = createRegistryClient({ env: {} });
     const store = openDockerConfig(env());
-    expect(await failureOf(login(client, store, registry.host, "ann", "wrong"))).toMatchObject({ kind: "denied", message: expect.stringContaining("unauthorized") as string });
+    expect(await failureOf(login(client, store, registry.host, "ann", "wrong"))).toMatchObject({
+      kind: "denied",
+      message: expect.stringContaining("unauthorized") as string,
+    });
     expect(await store.get(registry.host)).toBeUndefined();
     expect(await login(client, store, registry.host, "ann", "a:b")).toEqual({ domain: registry.host, keptIn: "file" });
     expect(await readBack()).toEqual({ auths: { [registry.host]: { identitytoken: "refresh" } } });
@@ -165,6 +184,7 @@ describe("login and logout", () => {
     expect(registryDomain("https://a.example:5000/v2/")).toBe("a.example:5000");
     for (const bad of ["a b", "../x", "user@host", "[::1"]) expect(() => registryDomain(bad)).toThrow("Cannot use registry");
     await using client = createRegistryClient({ env: {} });
-    for (const [user, password] of [["", "x"], ["a:b", "x"], ["a", ""]] as const) expect(await failureOf(login(client, openDockerConfig(env()), "a", user, password))).toMatchObject({ kind: "invalid" });
+    for (const [user, password] of [["", "x"], ["a:b", "x"], ["a", ""]] as const)
+      expect(await failureOf(login(client, openDockerConfig(env()), "a", user, password))).toMatchObject({ kind: "invalid" });
   });
 });

@@ -39,7 +39,8 @@ export async function* download(text: string, { operation, env, timeouts, signal
       onProgress?.(doneBytes, totalBytes);
       yield chunk;
     }
-    if (totalBytes !== undefined && doneBytes !== totalBytes) throw cannot(operation, "unavailable", `${answer.url.host} ended after ${doneBytes} of ${totalBytes} bytes`, { code: "TRUNCATED" });
+    if (totalBytes !== undefined && doneBytes !== totalBytes)
+      throw cannot(operation, "unavailable", `${answer.url.host} ended after ${doneBytes} of ${totalBytes} bytes`, { code: "TRUNCATED" });
   } catch (error) {
     if (error instanceof TransportError) throw cannot(operation, "unavailable", error.message, { code: error.code, hint: error.hint, cause: error });
     if (error instanceof SampanError) throw error;

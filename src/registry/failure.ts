@@ -71,9 +71,14 @@ export function transportError(error: unknown, where: string): TransportError {
       break;
   }
   if (/CERT|SELF_SIGNED|ISSUER|ALTNAME|UNABLE_TO_VERIFY/.test(code)) {
-    return made(`the certificate of ${where} is not trusted (${cleanText(messageOf(error), 120)})`, false, `name its authority with "ca" for this registry in registries.conf, or set "insecure" there`);
+    return made(
+      `the certificate of ${where} is not trusted (${cleanText(messageOf(error), 120)})`,
+      false,
+      `name its authority with "ca" for this registry in registries.conf, or set "insecure" there`,
+    );
   }
-  if (/SSL|EPROTO/.test(code)) return made(`${where} does not speak TLS`, false, `set "insecure" for this registry in registries.conf if it is meant to be plain HTTP`);
+  if (/SSL|EPROTO/.test(code))
+    return made(`${where} does not speak TLS`, false, `set "insecure" for this registry in registries.conf if it is meant to be plain HTTP`);
   if (/^HPE_|PARSE/i.test(code)) return made(`${where} does not speak HTTP`, true);
   return made(`${where}: ${cleanText(messageOf(error))}`, false);
 }
@@ -89,7 +94,8 @@ export function parseErrorBody(text: string): ErrorBody {
     const value: unknown = JSON.parse(text);
     const first = firstError(value);
     const field = (name: "code" | "message" | "details" | "detail"): string | undefined => {
-      const it = typeof first === "object" && first !== null && name in first ? (first as Record<string, unknown>)[name] : undefined; // just checked to be an object
+      // just checked to be an object
+      const it = typeof first === "object" && first !== null && name in first ? (first as Record<string, unknown>)[name] : undefined;
       return typeof it === "string" ? cleanText(it) : undefined;
     };
     return { code: field("code"), message: field("message") ?? field("details") };
@@ -120,16 +126,22 @@ export function answerError(operation: Operation, answer: FailedAnswer): SampanE
   const code = body.code ?? `HTTP_${status}`;
   const detail = [body.code?.toLowerCase().replaceAll("_", " "), body.message].filter((part) => part !== undefined && part !== "").join(": ");
   const fail = (kind: ErrorKind, reason: string, hint?: string): SampanError => cannot(operation, kind, reason, { code, hint });
-  if (status === 429) return fail("unavailable", `toomanyrequests: ${body.message ?? `${host} limits how often it may be asked`}`, "wait a while, or log in with `sampan login`");
+  if (status === 429)
+    return fail("unavailable", `toomanyrequests: ${body.message ?? `${host} limits how often it may be asked`}`, "wait a while, or log in with `sampan login`");
   if (status === 401 || status === 403) {
     const why = detail || (status === 401 ? "unauthorized: authentication required" : "denied: requested access to the resource is denied");
     // Whoever is just logging in knows how to.
     const hint = operation.verb === "log in to" ? undefined : `sampan login ${host}`;
     if (operation.verb !== "pull") return fail("denied", why, hint);
-    return fail("denied", `pull access denied for ${operation.repository ?? operation.name}, repository does not exist or may require "sampan login": ${why}`, hint);
+    return fail(
+      "denied",
+      `pull access denied for ${operation.repository ?? operation.name}, repository does not exist or may require "sampan login": ${why}`,
+      hint,
+    );
   }
   if (status === 404 && body.code === "NAME_UNKNOWN") return fail("not-found", detail);
-  if (status === 404 && answer.about === "manifest") return fail("not-found", `manifest for ${operation.name} not found: manifest unknown${body.message === undefined ? "" : `: ${body.message}`}`);
+  if (status === 404 && answer.about === "manifest")
+    return fail("not-found", `manifest for ${operation.name} not found: manifest unknown${body.message === undefined ? "" : `: ${body.message}`}`);
   if (status === 404 && answer.about === "blob") return fail("not-found", `blob unknown to registry ${host}`);
   const tried = answer.attempts > 1 ? ` after ${answer.attempts} attempts` : "";
   if (status >= 500 || status === 408) return fail("unavailable", `${host} answered with status ${status}${tried}${detail === "" ? "" : `: ${detail}`}`);

@@ -85,8 +85,17 @@ describe("manifests", () => {
   test("of another type or size than the index says (CVE-2021-41190)", async () => {
     const honest = makeIndex([{ image, platform: { os: "linux", architecture: "amd64" } }]);
     const entry = honest.manifests[0];
-    for (const [lie, code] of [[{ mediaType: MEDIA_TYPE.dockerManifest }, "MEDIA_TYPE_MISMATCH"], [{ mediaType: MEDIA_TYPE.ociIndex }, "MEDIA_TYPE_MISMATCH"], [{ size: image.manifest.size + 1 }, "SIZE_MISMATCH"]] as const) {
-      registry.addManifest("a", encodeJson({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [{ ...entry, ...lie }] }), MEDIA_TYPE.ociIndex, "lie");
+    for (const [lie, code] of [
+      [{ mediaType: MEDIA_TYPE.dockerManifest }, "MEDIA_TYPE_MISMATCH"],
+      [{ mediaType: MEDIA_TYPE.ociIndex }, "MEDIA_TYPE_MISMATCH"],
+      [{ size: image.manifest.size + 1 }, "SIZE_MISMATCH"],
+    ] as const) {
+      registry.addManifest(
+        "a",
+        encodeJson({ schemaVersion: 2, mediaType: MEDIA_TYPE.ociIndex, manifests: [{ ...entry, ...lie }] }),
+        MEDIA_TYPE.ociIndex,
+        "lie",
+      );
       expect((await failureOf(client.resolve(ref("a:lie"), { platform: { os: "linux", architecture: "amd64" } }))).code).toBe(code);
     }
   });
@@ -109,8 +118,17 @@ describe("manifests", () => {
   });
 
   test("of schema 1", async () => {
-    registry.addManifest("a", encodeJson({ schemaVersion: 1, name: "a", tag: "old", architecture: "amd64", fsLayers: [], history: [] }), MEDIA_TYPE.dockerSchema1Signed, "old");
-    expect(await failureOf(client.resolve(ref("a:old")))).toMatchObject({ kind: "unsupported", code: "SCHEMA1", hint: expect.stringContaining("push the image again") as string });
+    registry.addManifest(
+      "a",
+      encodeJson({ schemaVersion: 1, name: "a", tag: "old", architecture: "amd64", fsLayers: [], history: [] }),
+      MEDIA_TYPE.dockerSchema1Signed,
+      "old",
+    );
+    expect(await failureOf(client.resolve(ref("a:old")))).toMatchObject({
+      kind: "unsupported",
+      code: "SCHEMA1",
+      hint: expect.stringContaining("push the image again") as string,
+    });
   });
 
   test("huge: announced, and without end", async () => {
@@ -174,14 +192,23 @@ describe("blobs", () => {
 
   test("with urls elsewhere: nobody goes there (CVE-2020-15157)", async () => {
     await using thief = await startThief();
-    const foreign = { ...layer, digest: digestOf("foreign"), mediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", urls: [`${thief.url}/layer`] };
+    const foreign = {
+      ...layer,
+      digest: digestOf("foreign"),
+      mediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+      urls: [`${thief.url}/layer`],
+    };
     expect((await read(foreign)).error.kind).toBe("not-found");
     expect(thief.seen).toEqual([]);
   });
 });
 
 /** Another host (another port is another origin) that writes down what it is sent. */
-async function startThief(status = 200, body = "{}", headers: Record<string, string> = {}): Promise<AsyncDisposable & { url: string; seen: Record<string, unknown>[] }> {
+async function startThief(
+  status = 200,
+  body = "{}",
+  headers: Record<string, string> = {},
+): Promise<AsyncDisposable & { url: string; seen: Record<string, unknown>[] }> {
   const seen: Record<string, unknown>[] = [];
   const server: Server = createServer((request, response) => {
     seen.push({ url: request.url, ...request.headers });
@@ -200,7 +227,12 @@ describe("credentials", () => {
     await registry[Symbol.asyncDispose]();
     await client[Symbol.asyncDispose]();
     registry = await startRegistry({ auth: { kind, username: "ann", password: "secret" } });
-    client = createRegistryClient({ retry: RETRY, timeouts: TIMEOUTS, env: {}, credentials: { get: async (domain) => (domain === registry.host ? USER : undefined) } });
+    client = createRegistryClient({
+      retry: RETRY,
+      timeouts: TIMEOUTS,
+      env: {},
+      credentials: { get: async (domain) => (domain === registry.host ? USER : undefined) },
+    });
     image.into(registry, "a", "1");
   };
 
@@ -278,7 +310,9 @@ describe("credentials", () => {
     await using thief = await startThief(201);
     registry.hostile.uploadLocation = `${thief.url}/upload`;
     const content = Buffer.from("new");
-    await client.pushBlob(ref(), { mediaType: MEDIA_TYPE.ociLayer, digest: digestOf(content), size: content.length }, { async *open(offset) { yield content.subarray(offset); } });
+    await client.pushBlob(ref(), { mediaType: MEDIA_TYPE.ociLayer, digest: digestOf(content), size: content.length }, { async *open(
+      offset,
+    ) { yield content.subarray(offset); } });
     expect(thief.seen).toHaveLength(1);
     expect(thief.seen[0]?.["authorization"]).toBeUndefined();
   });

@@ -26,7 +26,8 @@ blocked = true
 location = "localhost:5001"
 insecure = false
 `);
-const places = (text: string, purpose: "pull" | "push" = "pull"): unknown => placesFor(CONFIG, parseReference(text), purpose).map(({ host, domain, repository, mirror }) => [host, domain, repository, mirror]);
+const places = (text: string, purpose: "pull" | "push" = "pull"): unknown =>
+  placesFor(CONFIG, parseReference(text), purpose).map(({ host, domain, repository, mirror }) => [host, domain, repository, mirror]);
 
 describe("registries.conf", () => {
   test("mirrors come first, and for pulling only; each with its own host's credentials", () => {
@@ -70,7 +71,11 @@ describe("registries.conf", () => {
 });
 
 describe("schemes", () => {
-  const of = (host: string, insecure?: boolean, tlsVerify?: boolean): string => schemesFor({ host, insecure }, tlsVerify).map(({ scheme, verify }) => scheme + (verify ? "!" : "")).join(" ");
+  const of = (
+    host: string,
+    insecure?: boolean,
+    tlsVerify?: boolean,
+  ): string => schemesFor({ host, insecure }, tlsVerify).map(({ scheme, verify }) => scheme + (verify ? "!" : "")).join(" ");
   test("verified TLS, except where it is said otherwise or on loopback", () => {
     expect(of("example.com")).toBe("https!");
     expect(of("example.com", true)).toBe("https http");

@@ -81,7 +81,13 @@ export function parseRegistriesConfig(text: string, file: string = REGISTRIES_CO
       onlyKeys(table, ["prefix", "location", "insecure", "blocked", "ca"], fail);
       const prefix = textOf(table, "prefix", fail);
       const given = placeOf(prefix ?? common.location, fail);
-      rules.push({ ...common, prefix: given, location: placeOf(common.location ?? hubHost(given), fail), blocked: flag(table, "blocked", fail) ?? false, mirrors: [] });
+      rules.push({
+        ...common,
+        prefix: given,
+        location: placeOf(common.location ?? hubHost(given), fail),
+        blocked: flag(table, "blocked", fail) ?? false,
+        mirrors: [],
+      });
     } else {
       fail("there is no such table");
     }

@@ -18,10 +18,18 @@ export function registryDomain(server: string | undefined): string {
 }
 
 /** Keeps a credential after the registry has accepted it. Throws `denied` ("unauthorized: …") if it does not. */
-export async function login(client: RegistryClient, store: CredentialStore, server: string | undefined, username: string, password: string, options: WaitOptions = {}): Promise<LoginOutcome> {
+export async function login(
+  client: RegistryClient,
+  store: CredentialStore,
+  server: string | undefined,
+  username: string,
+  password: string,
+  options: WaitOptions = {},
+): Promise<LoginOutcome> {
   const domain = registryDomain(server);
   // The name ends at the first colon wherever it is written (RFC 7617 section 2).
-  if (username === "" || username.includes(":")) throw new SampanError("invalid", `Cannot log in to "${domain}": the user name is ${username === "" ? "empty" : "not allowed to have a colon"}`);
+  if (username === "" || username.includes(":"))
+    throw new SampanError("invalid", `Cannot log in to "${domain}": the user name is ${username === "" ? "empty" : "not allowed to have a colon"}`);
   if (password === "") throw new SampanError("invalid", `Cannot log in to "${domain}": the password is empty`);
   const given: Credential = { kind: "password", username, password };
   const { identityToken } = await client.verifyCredential(domain, given, options);
@@ -30,7 +38,11 @@ export async function login(client: RegistryClient, store: CredentialStore, serv
 }
 
 /** Forgets a registry's credential; false if there was none. */
-export async function logout(store: CredentialStore, server: string | undefined, options: WaitOptions = {}): Promise<{ readonly domain: string; readonly removed: boolean }> {
+export async function logout(
+  store: CredentialStore,
+  server: string | undefined,
+  options: WaitOptions = {},
+): Promise<{ readonly domain: string; readonly removed: boolean }> {
   const domain = registryDomain(server);
   return { domain, removed: await store.erase(domain, options) };
 }

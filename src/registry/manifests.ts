@@ -1,6 +1,7 @@
 import { SampanError } from "../base/index.ts";
 import {
-  bareMediaType, choosePlatform, descriptorOf, digestAlgorithm, digestOf, hostPlatform, isDigest, MANIFEST_BYTES_MAX, manifestKindOf, MEDIA_TYPE, parseManifest, tagOrDigest,
+  bareMediaType, choosePlatform, descriptorOf, digestAlgorithm, digestOf, hostPlatform, isDigest, MANIFEST_BYTES_MAX, manifestKindOf,
+  MEDIA_TYPE, parseManifest, tagOrDigest,
   type Descriptor, type ImageIndex, type ImageManifest, type Platform, type Reference,
 } from "../oci/index.ts";
 import { cannot, TransportError, type Operation } from "./failure.ts";
@@ -27,7 +28,10 @@ export const pullScope = (repository: Repository): string[] => [`repository:${re
 /** What the registry says by HEAD: undefined where it says too little to be of use. */
 export async function headManifest(repository: Repository, reference: Reference, operation: Operation, wait: WaitOptions): Promise<Descriptor | undefined> {
   const answer = await repository.session.send(
-    { method: "HEAD", url: pathOf(repository, `manifests/${tagOrDigest(reference)}`), scopes: pullScope(repository), headers: { accept: ACCEPT }, operation, accept: [200, 405], about: "manifest" },
+    {
+      method: "HEAD", url: pathOf(repository, `manifests/${tagOrDigest(reference)}`), scopes: pullScope(repository),
+      headers: { accept: ACCEPT }, operation, accept: [200, 405], about: "manifest",
+    },
     wait,
   );
   answer.discard();
@@ -42,10 +46,19 @@ export async function headManifest(repository: Repository, reference: Reference,
  * Fetches one manifest and checks it: against `expected` (a descriptor from an index), against the digest of the
  * reference, and against what the registry says of it.
  */
-export async function getManifest(repository: Repository, reference: Reference, expected: Descriptor | undefined, operation: Operation, wait: WaitOptions): Promise<ImageManifest | ImageIndex> {
+export async function getManifest(
+  repository: Repository,
+  reference: Reference,
+  expected: Descriptor | undefined,
+  operation: Operation,
+  wait: WaitOptions,
+): Promise<ImageManifest | ImageIndex> {
   for (let attempt = 1; ; attempt++) {
     const answer = await repository.session.send(
-      { method: "GET", url: pathOf(repository, `manifests/${expected?.digest ?? tagOrDigest(reference)}`), scopes: pullScope(repository), headers: { accept: ACCEPT }, operation, accept: [200], about: "manifest" },
+      {
+        method: "GET", url: pathOf(repository, `manifests/${expected?.digest ?? tagOrDigest(reference)}`), scopes: pullScope(repository),
+        headers: { accept: ACCEPT }, operation, accept: [200], about: "manifest",
+      },
       wait,
     );
     try {
@@ -76,9 +89,15 @@ function checkAnnounced(raw: Uint8Array, header: string | undefined, operation: 
 /** A parent's descriptor promises size and type besides the digest (CVE-2021-41190). */
 function checkExpected<T extends ImageManifest | ImageIndex>(found: T, expected: Descriptor | undefined, operation: Operation): T {
   if (expected === undefined) return found;
-  if (found.size !== expected.size) throw cannot(operation, "invalid", `manifest ${expected.digest} should have ${expected.size} bytes and has ${found.size}`, { code: "SIZE_MISMATCH" });
+  if (found.size !== expected.size)
+    throw cannot(operation, "invalid", `manifest ${expected.digest} should have ${expected.size} bytes and has ${found.size}`, { code: "SIZE_MISMATCH" });
   if (found.mediaType !== expected.mediaType) {
-    throw cannot(operation, "invalid", `manifest ${expected.digest} should be ${JSON.stringify(expected.mediaType)} and is ${JSON.stringify(found.mediaType)}`, { code: "MEDIA_TYPE_MISMATCH" });
+    throw cannot(
+      operation,
+      "invalid",
+      `manifest ${expected.digest} should be ${JSON.stringify(expected.mediaType)} and is ${JSON.stringify(found.mediaType)}`,
+      { code: "MEDIA_TYPE_MISMATCH" },
+    );
   }
   return found;
 }
@@ -136,13 +155,20 @@ async function loadLocal(descriptor: Descriptor, operation: Operation, options: 
 }
 
 /** Stores a manifest under the reference's tag or digest, or under its own digest when the reference names neither. */
-export async function putManifest(repository: Repository, reference: Reference, manifest: ImageManifest | ImageIndex, operation: Operation, wait: WaitOptions): Promise<void> {
+export async function putManifest(
+  repository: Repository,
+  reference: Reference,
+  manifest: ImageManifest | ImageIndex,
+  operation: Operation,
+  wait: WaitOptions,
+): Promise<void> {
   const targets = [reference.digest ?? (reference.tag === undefined ? manifest.digest : undefined), reference.tag].filter((target) => target !== undefined);
   if (reference.digest !== undefined) checkDigest(manifest.raw, reference.digest, "to be pushed", operation);
   for (const target of targets) {
     const answer = await repository.session.send(
       {
-        method: "PUT", url: pathOf(repository, `manifests/${target}`), scopes: [`repository:${repository.name}:pull,push`], headers: { "content-type": manifest.mediaType },
+        method: "PUT", url: pathOf(repository, `manifests/${target}`), scopes: [`repository:${repository.name}:pull,push`],
+        headers: { "content-type": manifest.mediaType },
         body: () => manifest.raw, operation, accept: [200, 201, 202],
       },
       wait,

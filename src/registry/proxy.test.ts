@@ -10,7 +10,9 @@ test("the variable of the scheme, lower case first", () => {
   expect(choose("http://a.com", { HTTP_PROXY: "p:1" })).toBe("p:1");
   expect(choose("http://a.com", { HTTP_PROXY: "p:1", REQUEST_METHOD: "GET" })).toBeUndefined();
   expect(choose("http://localhost:5000", { HTTP_PROXY: "p:1" })).toBeUndefined();
-  expect(() => choose("http://a.com", { HTTP_PROXY: "socks5://user:secret@p:1" })).toThrow(/^Cannot use proxy of "http_proxy": it is not an http or https URL$/);
+  expect(() => choose("http://a.com", { HTTP_PROXY: "socks5://user:secret@p:1" })).toThrow(
+    /^Cannot use proxy of "http_proxy": it is not an http or https URL$/,
+  );
 });
 
 test.each<[string, string, boolean]>([

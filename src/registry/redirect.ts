@@ -46,7 +46,13 @@ export async function sendFollowing(transport: Transport, operation: Operation, 
  * Reads a small body whole, within `maxBytes` and the time for a document. Throws `invalid` (code "TOO_LARGE"),
  * `TransportError`, `cancelled`.
  */
-export async function readDocument(response: HttpResponse, maxBytes: number, operation: Operation, timeouts: Timeouts, signal: AbortSignal | undefined): Promise<Uint8Array> {
+export async function readDocument(
+  response: HttpResponse,
+  maxBytes: number,
+  operation: Operation,
+  timeouts: Timeouts,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array> {
   const tooLarge = (): SampanError => cannot(operation, "invalid", `${response.url.host} sends more than the ${maxBytes} bytes allowed`, { code: "TOO_LARGE" });
   if (Number(response.header("content-length") ?? 0) > maxBytes) {
     response.discard();

@@ -54,7 +54,11 @@ export class Session implements Target {
     // schemesFor never returns an empty list.
     this.#chosen = this.#schemes[0] ?? { scheme: "https", verify: true };
     const { domain } = options.place;
-    this.#authorizer = new Authorizer({ target: this, credential: async (signal) => options.credentials?.get(domain, { signal }), insecure: this.#schemes.some(({ scheme }) => scheme === "http") });
+    this.#authorizer = new Authorizer({
+      target: this,
+      credential: async (signal) => options.credentials?.get(domain, { signal }),
+      insecure: this.#schemes.some(({ scheme }) => scheme === "http"),
+    });
   }
 
   base(): URL {
@@ -89,7 +93,12 @@ export class Session implements Target {
       try {
         const authorization = own ? await this.#authorizer.header(scopes, operation, wait.signal) : undefined;
         const headers = { ...request.headers, ...(authorization === undefined ? {} : { authorization }) };
-        answer = await sendFollowing(this.transport, operation, { method: request.method, url, headers, body: request.body?.(), trust: this.trustFor(url), signal: wait.signal }, this.trustFor);
+        answer = await sendFollowing(
+          this.transport,
+          operation,
+          { method: request.method, url, headers, body: request.body?.(), trust: this.trustFor(url), signal: wait.signal },
+          this.trustFor,
+        );
       } catch (error) {
         if (!(error instanceof TransportError)) throw error;
         await this.#pause(error.message, undefined, attempt, request, wait, () => unreachableError(operation, error, attempt));
@@ -114,7 +123,14 @@ export class Session implements Target {
   }
 
   /** Waits before the next attempt, or throws what went wrong if there is to be none. */
-  async #pause(reason: string, retryAfterMs: number | undefined, attempt: number, request: SessionRequest, wait: WaitOptions, failure: () => SampanError): Promise<void> {
+  async #pause(
+    reason: string,
+    retryAfterMs: number | undefined,
+    attempt: number,
+    request: SessionRequest,
+    wait: WaitOptions,
+    failure: () => SampanError,
+  ): Promise<void> {
     const policy = this.#options.retry;
     const final = attempt >= policy.attempts || request.retry === false || (retryAfterMs ?? 0) > policy.maxRetryAfterMs;
     const error = failure();
@@ -128,7 +144,9 @@ export class Session implements Target {
     const { status, url } = answer;
     let text = "";
     try {
-      const bytes = request.method === "HEAD" ? new Uint8Array() : await readDocument(answer, ERROR_BYTES_MAX, request.operation, this.transport.timeouts, wait.signal);
+      const bytes = request.method === "HEAD"
+        ? new Uint8Array()
+        : await readDocument(answer, ERROR_BYTES_MAX, request.operation, this.transport.timeouts, wait.signal);
       text = new TextDecoder().decode(bytes);
     } catch (error) {
       if (error instanceof SampanError && error.kind === "cancelled") throw error;

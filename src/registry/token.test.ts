@@ -10,7 +10,13 @@ async function ask(base: string, realm: string, insecure = false): Promise<HttpR
   class Recorder extends Transport {
     override async request(request: HttpRequest): Promise<HttpResponse> {
       sent.push(request);
-      return { status: 200, url: request.url, header: () => undefined, body: (async function* () { yield Buffer.from(`{"token":"t"}`); })(), discard: () => undefined };
+      return {
+        status: 200,
+        url: request.url,
+        header: () => undefined,
+        body: (async function* () { yield Buffer.from(`{"token":"t"}`); })(),
+        discard: () => undefined,
+      };
     }
   }
   const transport = new Recorder({ env: {} });

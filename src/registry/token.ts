@@ -76,7 +76,11 @@ export class Authorizer {
   }
 
   /** For login: exchanges the credential for a token, and for a refresh token where the server gives one. */
-  async exchange(credential: Credential, operation: Operation, signal: AbortSignal | undefined): Promise<{ authorization: string | undefined; identityToken: string | undefined }> {
+  async exchange(
+    credential: Credential,
+    operation: Operation,
+    signal: AbortSignal | undefined,
+  ): Promise<{ authorization: string | undefined; identityToken: string | undefined }> {
     if (credential.kind === "registry-token") return { authorization: `Bearer ${headerSafe(credential.token, operation)}`, identityToken: undefined };
     if (this.#challenge === undefined) return { authorization: undefined, identityToken: undefined };
     if (this.#challenge.scheme === "basic") return { authorization: credential.kind === "password" ? basic(credential) : undefined, identityToken: undefined };
@@ -84,7 +88,14 @@ export class Authorizer {
     return { authorization: `Bearer ${answer.token}`, identityToken: answer.refreshToken };
   }
 
-  async #ask(challenge: Challenge, scopes: readonly string[], credential: Credential | undefined, operation: Operation, signal: AbortSignal | undefined, offline: boolean): Promise<TokenAnswer> {
+  async #ask(
+    challenge: Challenge,
+    scopes: readonly string[],
+    credential: Credential | undefined,
+    operation: Operation,
+    signal: AbortSignal | undefined,
+    offline: boolean,
+  ): Promise<TokenAnswer> {
     const realm = this.#realm(challenge, operation);
     const service = challenge.parameters.get("service");
     const body = new URLSearchParams();
@@ -161,14 +172,20 @@ function parseToken(text: string, operation: Operation, realm: URL): TokenAnswer
   } catch {
     value = undefined;
   }
-  const field = (name: string): unknown => (typeof value === "object" && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined); // an object by the check before
+  // an object by the check before
+  const field = (name: string): unknown =>
+    (typeof value === "object" && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined);
   const given = [field("token"), field("access_token")].find((it) => typeof it === "string" && it !== "");
   if (typeof given !== "string") throw cannot(operation, "invalid", `the token server ${realm.host} gave no token`, { code: "TOKEN_INVALID" });
   const seconds = field("expires_in");
   const life = typeof seconds === "number" && Number.isFinite(seconds) && seconds > 0 ? seconds : TOKEN_LIFE_DEFAULT_S;
   const refresh = field("refresh_token");
   // Counted from now, not from `issued_at`: the clocks need not agree.
-  return { token: headerSafe(given, operation), refreshToken: typeof refresh === "string" && refresh !== "" ? refresh : undefined, renewAtMs: Date.now() + Math.max(life - TOKEN_MARGIN_S, life / 2) * 1000 };
+  return {
+    token: headerSafe(given, operation),
+    refreshToken: typeof refresh === "string" && refresh !== "" ? refresh : undefined,
+    renewAtMs: Date.now() + Math.max(life - TOKEN_MARGIN_S, life / 2) * 1000,
+  };
 }
 
 function refused(operation: Operation, status: number, text: string, realm: URL, known: boolean, host: string): never {
@@ -177,10 +194,26 @@ function refused(operation: Operation, status: number, text: string, realm: URL,
     const why = known ? "unauthorized: incorrect username or password" : "unauthorized: authentication required";
     const hint = `sampan login ${host}`;
     if (operation.verb === "pull") {
-      throw cannot(operation, "denied", `pull access denied for ${operation.repository ?? operation.name}, repository does not exist or may require "sampan login": ${why}`, { code: "UNAUTHORIZED", hint });
+      throw cannot(
+        operation,
+        "denied",
+        `pull access denied for ${operation.repository ?? operation.name}, repository does not exist or may require "sampan login": ${why}`,
+        { code: "UNAUTHORIZED", hint },
+      );
     }
     throw cannot(operation, "denied", why, { code: "UNAUTHORIZED", hint });
   }
-  if (status === 429) throw cannot(operation, "unavailable", `toomanyrequests: ${body.message ?? `the token server ${realm.host} limits how often it may be asked`}`, { code: "TOOMANYREQUESTS" });
-  throw cannot(operation, "unavailable", `the token server ${realm.host} answered with status ${status}${body.message === undefined ? "" : `: ${body.message}`}`, { code: `HTTP_${status}` });
+  if (status === 429)
+    throw cannot(
+      operation,
+      "unavailable",
+      `toomanyrequests: ${body.message ?? `the token server ${realm.host} limits how often it may be asked`}`,
+      { code: "TOOMANYREQUESTS" },
+    );
+  throw cannot(
+    operation,
+    "unavailable",
+    `the token server ${realm.host} answered with status ${status}${body.message === undefined ? "" : `: ${body.message}`}`,
+    { code: `HTTP_${status}` },
+  );
 }

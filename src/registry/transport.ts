@@ -68,7 +68,10 @@ export class Transport {
     const headers: Record<string, string> = { host: url.host, "user-agent": "sampan", "accept-encoding": "identity", ...request.headers };
     const length = request.body?.length ?? (request.method === "GET" || request.method === "HEAD" ? undefined : 0);
     if (length !== undefined) headers["content-length"] = String(length);
-    const options: RequestOptions = { method: request.method, headers, agent, host: hostnameOf(url.host), port: url.port === "" ? undefined : url.port, path: url.pathname + url.search };
+    const options: RequestOptions = {
+      method: request.method, headers, agent, host: hostnameOf(url.host), port: url.port === "" ? undefined : url.port,
+      path: url.pathname + url.search,
+    };
     const plainProxy = url.protocol === "http:" ? proxy : undefined;
     if (plainProxy !== undefined) {
       // RFC 9112 section 3.2.2: a proxy is asked for the absolute form.
@@ -138,7 +141,10 @@ async function openTunnel(proxy: URL, target: string, timeouts: Timeouts): Promi
   const headers = { host: target, ...(authorization === undefined ? {} : { "proxy-authorization": authorization }) };
   return new Promise((resolve, reject) => {
     const connect = request({ host: hostnameOf(proxy.host), port: proxy.port, method: "CONNECT", path: target, headers, agent: false });
-    const timer = setTimeout(() => connect.destroy(new TransportError(`the proxy ${proxy.host} did not answer in time`, "ETIMEDOUT", { transient: true })), timeouts.headerMs);
+    const timer = setTimeout(
+      () => connect.destroy(new TransportError(`the proxy ${proxy.host} did not answer in time`, "ETIMEDOUT", { transient: true })),
+      timeouts.headerMs,
+    );
     connect.on("connect", (answer, socket) => {
       clearTimeout(timer);
       if (answer.statusCode === 200) return resolve(socket);

@@ -27,7 +27,11 @@ async function failureOf(work: Promise<unknown>): Promise<unknown> {
 
 beforeEach(async () => {
   registry = await startRegistry({ auth: { kind: "token", username: "ann", password: "secret" } });
-  client = createRegistryClient({ retry: RETRY, env: {}, credentials: { get: () => Promise.resolve({ kind: "password", username: "ann", password: "secret" }) } });
+  client = createRegistryClient({
+    retry: RETRY,
+    env: {},
+    credentials: { get: () => Promise.resolve({ kind: "password", username: "ann", password: "secret" }) },
+  });
 });
 afterEach(async () => {
   await client[Symbol.asyncDispose]();
@@ -84,7 +88,11 @@ describe("pushing blobs", () => {
   });
 
   test("a source that is not what it should be is found out, and the upload withdrawn", async () => {
-    for (const [wrong, code] of [[Buffer.alloc(content.length), "DIGEST_MISMATCH"], [content.subarray(1), "SIZE_MISMATCH"], [Buffer.concat([content, content]), "SIZE_MISMATCH"]] as const) {
+    for (const [wrong, code] of [
+      [Buffer.alloc(content.length), "DIGEST_MISMATCH"],
+      [content.subarray(1), "SIZE_MISMATCH"],
+      [Buffer.concat([content, content]), "SIZE_MISMATCH"],
+    ] as const) {
       expect(await failureOf(client.pushBlob(ref(), descriptor, sourceOf(wrong)))).toMatchObject({ kind: "invalid", code });
       expect(stored()).toBeUndefined();
       expect(registry.uploads.size).toBe(0);
@@ -103,7 +111,10 @@ describe("pushing blobs", () => {
 
   test("refused", async () => {
     await using anonymous = createRegistryClient({ retry: RETRY, env: {} });
-    expect(await failureOf(anonymous.pushBlob(ref(), descriptor, sourceOf(content)))).toMatchObject({ kind: "denied", message: `Cannot push "${registry.host}/app:1": unauthorized: authentication required` });
+    expect(await failureOf(anonymous.pushBlob(ref(), descriptor, sourceOf(content)))).toMatchObject({
+      kind: "denied",
+      message: `Cannot push "${registry.host}/app:1": unauthorized: authentication required`,
+    });
   });
 });
 

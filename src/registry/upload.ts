@@ -18,7 +18,10 @@ interface Upload {
   readonly options: PushBlobOptions;
 }
 
-const scopesOf = ({ name }: Repository, from: readonly string[] = []): string[] => [`repository:${name}:pull,push`, ...from.map((other) => `repository:${other}:pull`)];
+const scopesOf = ({ name }: Repository, from: readonly string[] = []): string[] => [
+  `repository:${name}:pull,push`,
+  ...from.map((other) => `repository:${other}:pull`),
+];
 
 /**
  * Makes sure that the registry has a blob: looks, tries to mount it, else sends it (distribution-spec "Pushing blobs").
@@ -33,7 +36,11 @@ export async function uploadBlob(upload: Upload, retry: RetryPolicy): Promise<Pu
     await transfer(upload, started, retry);
     return "uploaded";
   } catch (error) {
-    if (error instanceof TransportError) throw cannot(operation, "unavailable", `${error.message} while sending blob ${descriptor.digest} to ${repository.session.host}`, { code: error.code, cause: error });
+    if (error instanceof TransportError)
+      throw cannot(operation, "unavailable", `${error.message} while sending blob ${descriptor.digest} to ${repository.session.host}`, {
+        code: error.code,
+        cause: error,
+      });
     throw during(operation, error);
   }
 }
@@ -60,7 +67,13 @@ async function start({ repository, descriptor, operation, options }: Upload): Pr
   for (const from of options.mountFrom ?? []) {
     const query = new URLSearchParams({ mount: descriptor.digest, from });
     const answer = await session.send(
-      { method: "POST", url: `/v2/${name}/blobs/uploads/?${query.toString()}`, scopes: scopesOf(repository, [from]), operation, accept: [201, 202, 400, 401, 403, 404, 405] },
+      {
+        method: "POST",
+        url: `/v2/${name}/blobs/uploads/?${query.toString()}`,
+        scopes: scopesOf(repository, [from]),
+        operation,
+        accept: [201, 202, 400, 401, 403, 404, 405],
+      },
       options,
     );
     answer.discard();
@@ -70,7 +83,10 @@ async function start({ repository, descriptor, operation, options }: Upload): Pr
   }
   const algorithm = digestAlgorithm(descriptor.digest);
   const query = algorithm === "sha256" ? "" : `?digest-algorithm=${algorithm}`;
-  const answer = await session.send({ method: "POST", url: `/v2/${name}/blobs/uploads/${query}`, scopes: scopesOf(repository), operation, accept: [202] }, options);
+  const answer = await session.send(
+    { method: "POST", url: `/v2/${name}/blobs/uploads/${query}`, scopes: scopesOf(repository), operation, accept: [202] },
+    options,
+  );
   answer.discard();
   return positionOf(answer, 0, operation);
 }
@@ -117,7 +133,8 @@ async function transfer(upload: Upload, started: Position, retry: RetryPolicy): 
         if (typeof again === "string") return;
         position = again;
       } else position = reached;
-      if (position.offset > descriptor.size) throw cannot(operation, "invalid", `the registry says that it has ${position.offset} of ${descriptor.size} bytes`, { code: "SIZE_MISMATCH" });
+      if (position.offset > descriptor.size)
+        throw cannot(operation, "invalid", `the registry says that it has ${position.offset} of ${descriptor.size} bytes`, { code: "SIZE_MISMATCH" });
     }
   }
 }
@@ -136,7 +153,12 @@ async function* counted({ source, descriptor, options }: Upload, offset: number,
     yield part;
     if (done === length && !whole) break;
   }
-  if (done < length) throw new SampanError("invalid", `Cannot send blob "${descriptor.digest}": it ends after ${offset + done} of ${descriptor.size} bytes`, { code: "SIZE_MISMATCH" });
+  if (done < length)
+    throw new SampanError(
+      "invalid",
+      `Cannot send blob "${descriptor.digest}": it ends after ${offset + done} of ${descriptor.size} bytes`,
+      { code: "SIZE_MISMATCH" },
+    );
 }
 
 async function sendWhole(upload: Upload, position: Position): Promise<void> {
@@ -160,7 +182,8 @@ async function sendChunks(upload: Upload, from: Position, chunkBytes: number, re
     answer.discard();
     const next = positionOf(answer, endOf(answer) ?? offset + length, operation);
     // Where it says to go on is believed, as long as it is further on.
-    if (next.offset <= offset || next.offset > descriptor.size) throw cannot(operation, "invalid", `the registry says that it has ${next.offset} bytes after ${offset + length} were sent`, { code: "SIZE_MISMATCH" });
+    if (next.offset <= offset || next.offset > descriptor.size)
+      throw cannot(operation, "invalid", `the registry says that it has ${next.offset} bytes after ${offset + length} were sent`, { code: "SIZE_MISMATCH" });
     position = { ...next, minChunkBytes: position.minChunkBytes };
     reached(position);
   }
@@ -173,7 +196,11 @@ function endOf(answer: HttpResponse): number | undefined {
   return match === null ? undefined : Number(match[1]) + 1;
 }
 
-async function finish({ repository, descriptor, operation, options, source }: Upload, position: Position, body: { readonly offset: number; readonly length: number } | undefined): Promise<void> {
+async function finish(
+  { repository, descriptor, operation, options, source }: Upload,
+  position: Position,
+  body: { readonly offset: number; readonly length: number } | undefined,
+): Promise<void> {
   const url = new URL(position.location);
   url.searchParams.set("digest", descriptor.digest);
   const upload = { repository, descriptor, operation, options, source };
@@ -190,7 +217,10 @@ async function finish({ repository, descriptor, operation, options, source }: Up
 
 /** How far a broken upload came; undefined if the registry no longer knows of it. */
 async function askPosition({ repository, operation, options }: Upload, position: Position): Promise<Position | undefined> {
-  const answer = await repository.session.send({ method: "GET", url: position.location, scopes: scopesOf(repository), operation, accept: [204, 200, 202, 400, 404, 405] }, options);
+  const answer = await repository.session.send(
+    { method: "GET", url: position.location, scopes: scopesOf(repository), operation, accept: [204, 200, 202, 400, 404, 405] },
+    options,
+  );
   answer.discard();
   if (answer.status !== 204 && answer.status !== 202) return undefined;
   const end = endOf(answer);
@@ -203,7 +233,9 @@ async function askPosition({ repository, operation, options }: Upload, position:
 async function cancel({ repository, operation }: Upload, position: Position): Promise<void> {
   try {
     const signal = AbortSignal.timeout(2_000);
-    (await repository.session.send({ method: "DELETE", url: position.location, scopes: scopesOf(repository), operation, accept: [204, 202, 200], retry: false }, { signal })).discard();
+    (await repository.session.send({
+      method: "DELETE", url: position.location, scopes: scopesOf(repository), operation, accept: [204, 202, 200], retry: false,
+    }, { signal })).discard();
   } catch {
     // The upload's own failure is what is told.
   }

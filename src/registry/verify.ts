@@ -48,7 +48,11 @@ function runningDigest({ digest }: Descriptor): { update(chunk: Uint8Array): unk
 }
 
 export function sizeMismatch(descriptor: Descriptor, found: string): SampanError {
-  return new SampanError("invalid", `Cannot verify blob "${descriptor.digest}": it should have ${descriptor.size} bytes, but ${found}`, { code: "SIZE_MISMATCH" });
+  return new SampanError(
+    "invalid",
+    `Cannot verify blob "${descriptor.digest}": it should have ${descriptor.size} bytes, but ${found}`,
+    { code: "SIZE_MISMATCH" },
+  );
 }
 
 /** Passes bytes on and throws `invalid` at the first that is too many, or at the end if any is missing or wrong. */

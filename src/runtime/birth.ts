@@ -11,7 +11,10 @@ export function recordBirth(context: Context, child: Call, birth: BirthFiles): v
   const childStat = new Block(32, "path");
   childStat.bytes.set(new TextEncoder().encode("/proc/"));
   outer.patch(childStat, 6, child, "decimal", { why: "the child's pid" });
-  const directory = outer.call("openat", [C.AT_FDCWD, childStat, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what, why: "the child, by its directory in /proc" });
+  const directory = outer.call("openat", [C.AT_FDCWD, childStat, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], {
+    what,
+    why: "the child, by its directory in /proc",
+  });
   const copy = (from: Fd, path: string, to: string): void => {
     const text = new Block(512, "char[512]");
     const stat = outer.call("openat", [from, path, C.O_RDONLY | C.O_CLOEXEC, 0], { what, why: "who it is: pid and start time" });

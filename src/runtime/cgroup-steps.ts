@@ -27,9 +27,13 @@ function write(line: Line, setting: CgroupWrite, where: string): void {
     const text = new Block(4096, "char[4096]");
     const check = `read back "${expect.path}"${option} ${where}`;
     const readBack = (): void => {
-      const again = line.call("openat", [C.AT_FDCWD, expect.path, C.O_RDONLY | C.O_CLOEXEC, 0], { what: check, why: "a limit counts when the kernel shows it" });
+      const again = line.call("openat", [C.AT_FDCWD, expect.path, C.O_RDONLY | C.O_CLOEXEC, 0], {
+        what: check,
+        why: "a limit counts when the kernel shows it",
+      });
       const size = line.call("read", [again, text, 4096], { what: check, why: "what is in force" });
-      for (const word of wanted) line.find(text, size, word, { what: `${check}: it does not say "${word}"`, why: "the limit is in force before the program runs" });
+      for (const word of wanted)
+        line.find(text, size, word, { what: `${check}: it does not say "${word}"`, why: "the limit is in force before the program runs" });
       line.call("close", [again], { what: check, why: "done with it" });
     };
     if (optional) line.unless({ of: file, is: "failed" }, readBack);
@@ -53,14 +57,17 @@ export function addCgroup(line: Line, cgroup: CgroupPlan, where: string): Cgroup
   line.stage("cgroup");
   for (const { path, leaf } of cgroup.directories)
     line.call("mkdirat", [C.AT_FDCWD, path, 0o755], {
-      what: `make the cgroup "${path}" ${where}`, why: leaf ? "the container's own group" : "the group that holds Sampan's", ...(leaf ? {} : { tolerate: ["EEXIST"] as const }),
+      what: `make the cgroup "${path}" ${where}`, why: leaf ? "the container's own group" : "the group that holds Sampan's",
+      ...(leaf ? {} : { tolerate: ["EEXIST"] as const }),
     });
   for (const setting of cgroup.writes) write(line, setting, where);
   const fds = openCgroup(line, cgroup.join, where);
   const { owner } = cgroup;
   for (const file of owner && fds.directory ? ["", ...owner.files] : [])
     line.call("fchownat", [fds.directory ?? C.AT_FDCWD, file, owner?.uid ?? 0, 0xffffffff, file === "" ? C.AT_EMPTY_PATH : C.AT_SYMLINK_NOFOLLOW], {
-      what: `give the cgroup to user ${owner?.uid ?? 0} ${where}`, why: file === "" ? "so that the container can make groups beneath" : "delegated (cgroups(7))", ...(file === "" ? {} : { tolerate: ["ENOENT"] as const }),
+      what: `give the cgroup to user ${owner?.uid ?? 0} ${where}`,
+      why: file === "" ? "so that the container can make groups beneath" : "delegated (cgroups(7))",
+      ...(file === "" ? {} : { tolerate: ["ENOENT"] as const }),
     });
   if (cgroup.deviceProgram && fds.directory) {
     const what = `attach the device filter ${where}`;
@@ -79,9 +86,15 @@ export function addCgroup(line: Line, cgroup: CgroupPlan, where: string): Cgroup
 /** Opens what a process needs to join groups that exist: for a start, and for an exec. */
 export function openCgroup(line: Line, join: CgroupPlan["join"], where: string): CgroupFds {
   const tasks = join.v1TaskFiles.map((path) =>
-    line.call("openat", [C.AT_FDCWD, path, C.O_WRONLY | C.O_CLOEXEC, 0], { what: `join the cgroup "${path}" ${where}`, why: "opened here, written by the process itself" }));
+    line.call("openat", [C.AT_FDCWD, path, C.O_WRONLY | C.O_CLOEXEC, 0], {
+      what: `join the cgroup "${path}" ${where}`,
+      why: "opened here, written by the process itself",
+    }));
   const directory = join.v2Directory === undefined ? undefined
-    : line.call("openat", [C.AT_FDCWD, join.v2Directory, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what: `open the cgroup "${join.v2Directory}" ${where}`, why: "clone3 starts the process in it" });
+    : line.call("openat", [C.AT_FDCWD, join.v2Directory, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], {
+      what: `open the cgroup "${join.v2Directory}" ${where}`,
+      why: "clone3 starts the process in it",
+    });
   if (directory === undefined || join.v2Leaf === undefined) return { tasks, directory };
   return { tasks, directory: leafOf(line, directory, join.v2Leaf, where) };
 }
@@ -93,8 +106,17 @@ function leafOf(line: Line, directory: Call, leaf: string, where: string): Call 
   const control = line.call("openat", [directory, "cgroup.subtree_control", C.O_RDONLY | C.O_CLOEXEC, 0], { what, why: "whether it hands controllers on" });
   const controllers = line.call("read", [control, first, 1], { what, why: "empty if it does not" });
   line.call("close", [control], { what, why: "done with it" });
-  line.call("mkdirat", [directory, leaf, 0o755], { what, why: "the container has made groups of its own: one beside them", when: { of: controllers, is: { equal: 1 } }, tolerate: ["EEXIST"] });
-  const made = line.call("openat", [directory, leaf, C.O_PATH | C.O_DIRECTORY | C.O_NOFOLLOW | C.O_CLOEXEC, 0], { what, why: "if it has come to that", tolerate: ["ENOENT"] });
+  line.call("mkdirat", [directory, leaf, 0o755], {
+    what,
+    why: "the container has made groups of its own: one beside them",
+    when: { of: controllers, is: { equal: 1 } },
+    tolerate: ["EEXIST"],
+  });
+  const made = line.call("openat", [directory, leaf, C.O_PATH | C.O_DIRECTORY | C.O_NOFOLLOW | C.O_CLOEXEC, 0], {
+    what,
+    why: "if it has come to that",
+    tolerate: ["ENOENT"],
+  });
   const chosen = line.pick(made, directory, { why: "the child, or the group itself" });
   line.call("close", [directory], { what, why: "the other one", when: { of: made, is: "ok" } });
   return chosen;

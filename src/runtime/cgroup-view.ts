@@ -27,13 +27,23 @@ export function addCgroupView(context: Context, mount: Mount, root: Fd): void {
     inner.call("mkdirat", [base, name, 0o755], { what: `${what}: ${name}`, why: "a hierarchy" });
     const place = openInRoot(inner, base, name, { what: `${what}: ${name}`, why: "in a filesystem that is ours alone" });
     if (directory !== undefined) {
-      const own = cloneTree(inner, C.AT_FDCWD, directory, false, { what: `${what}: ${name}`, why: "without a cgroup namespace: the container's own group, bound" });
+      const own = cloneTree(inner, C.AT_FDCWD, directory, false, {
+        what: `${what}: ${name}`,
+        why: "without a cgroup namespace: the container's own group, bound",
+      });
       setAttributes(inner, own, { set: flags }, false, { what: `${what}: ${name}`, why: "its flags" });
       attach(inner, own, place, `${what}: ${name}`);
       continue;
     }
-    const options: [string, string?][] = version === 2 ? [] : option.startsWith("name=") ? [["none"], ["name", option.slice(5)]] : option.split(",").map((word): [string] => [word]);
-    const view = newFilesystem(inner, version === 2 ? "cgroup2" : "cgroup", options, flags, { what: `${what}: ${name}`, why: `cgroup v${version} ${name}`, source: "cgroup" });
+    const options: [string, string?][] = version === 2
+      ? []
+      : option.startsWith("name=") ? [["none"], ["name", option.slice(5)]]
+      : option.split(",").map((word): [string] => [word]);
+    const view = newFilesystem(inner, version === 2 ? "cgroup2" : "cgroup", options, flags, {
+      what: `${what}: ${name}`,
+      why: `cgroup v${version} ${name}`,
+      source: "cgroup",
+    });
     attach(inner, view, place, `${what}: ${name}`);
   }
   if (!writable) {

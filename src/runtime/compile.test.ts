@@ -63,7 +63,8 @@ function invariants(plan: Plan): void {
   for (const call of all.slice(closed)) expect(call.name).not.toMatch(/^(open|socket|pipe|dup|fsopen|memfd)/);
   expect(all.some(({ name }) => name === "execve")).toBe(true);
   // Nothing is mounted on a path: targets are descriptors.
-  for (const { text } of all) if (text.startsWith("move_mount")) expect(text).toMatch(/^move_mount\([^,]+, "", [^,]+, "", MOVE_MOUNT_F_EMPTY_PATH\|MOVE_MOUNT_T_EMPTY_PATH\)$/);
+  for (const { text } of all)
+    if (text.startsWith("move_mount")) expect(text).toMatch(/^move_mount\([^,]+, "", [^,]+, "", MOVE_MOUNT_F_EMPTY_PATH\|MOVE_MOUNT_T_EMPTY_PATH\)$/);
   // Every descriptor that is opened vanishes at execve.
   for (const call of [...plan.outer.calls, ...plan.inner.calls]) checkCloexec(call);
   // Limits are set, and read back, before the clone.
@@ -87,7 +88,8 @@ describe("the plan of a container", () => {
       expect(text).toMatch(/RESOLVE_NO_(MAGICLINKS|SYMLINKS)/);
     }
     // A symlink at /proc or /sys is an attack (CVE-2019-19921).
-    for (const name of ["proc", "sys"]) expect(texts(plan).some((text) => text.startsWith("openat2(") && text.includes(`"${name}", `) && text.includes("RESOLVE_NO_SYMLINKS"))).toBe(true);
+    for (const name of ["proc", "sys"])
+      expect(texts(plan).some((text) => text.startsWith("openat2(") && text.includes(`"${name}", `) && text.includes("RESOLVE_NO_SYMLINKS"))).toBe(true);
   });
 
   test("writes limits before the clone and looks whether they are in force", () => {
@@ -146,26 +148,65 @@ describe("each wish of a config is in its plan", () => {
     ["additionalGids", (c) => { process(c).user = { uid: 7, gid: 8, additionalGids: [1, 2, 3] }; }, /^setgroups\(3, \[1, 2, 3\]\)/],
     ["no group at all", (c) => { process(c).user = { uid: 7, gid: 8 }; }, /^setgroups\(0, \[\]\)/],
     ["umask", (c) => { process(c).user = { umask: 0o77 }; }, /^umask\(0077\)/],
-    ["cwd", (c) => { process(c).cwd = "/srv/app"; }, /^openat2\(.*"srv\/app", \{flags=O_DIRECTORY\|O_CLOEXEC\|O_PATH, resolve=RESOLVE_NO_MAGICLINKS\|RESOLVE_IN_ROOT\}/],
+    [
+      "cwd",
+      (c) => { process(c).cwd = "/srv/app"; },
+      /^openat2\(.*"srv\/app", \{flags=O_DIRECTORY\|O_CLOEXEC\|O_PATH, resolve=RESOLVE_NO_MAGICLINKS\|RESOLVE_IN_ROOT\}/,
+    ],
     ["rlimits", () => undefined, /^prlimit64\(0, RLIMIT_NOFILE, \{soft=1024, hard=4096\}, NULL\)/],
-    ["unlimited rlimits", (c) => { process(c).rlimits = [{ type: "RLIMIT_CORE", soft: 0, hard: 2n ** 64n - 1n }]; }, /RLIMIT_CORE, \{soft=0, hard=RLIM_INFINITY\}/],
-    ["ambient capabilities", (c) => { process(c).capabilities = { bounding: ["CAP_KILL"], permitted: ["CAP_KILL"], inheritable: ["CAP_KILL"], ambient: ["CAP_KILL"] }; }, /^prctl\(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL\)/],
+    [
+      "unlimited rlimits",
+      (c) => { process(c).rlimits = [{ type: "RLIMIT_CORE", soft: 0, hard: 2n ** 64n - 1n }]; },
+      /RLIMIT_CORE, \{soft=0, hard=RLIM_INFINITY\}/,
+    ],
+    [
+      "ambient capabilities",
+      (c) => { process(c).capabilities = { bounding: ["CAP_KILL"], permitted: ["CAP_KILL"], inheritable: ["CAP_KILL"], ambient: ["CAP_KILL"] }; },
+      /^prctl\(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_KILL\)/,
+    ],
     ["a device", () => undefined, /^mknodat\([^,]+, "fuse", S_IFCHR\|0666, 10:229\)/],
-    ["a device's owner", (c) => { linux(c).devices = [{ type: "c", path: "/dev/x", major: 1, minor: 300, uid: 5, gid: 6 }]; }, /^fchownat\([^,]+, "x", 5, 6, AT_SYMLINK_NOFOLLOW\)/],
+    [
+      "a device's owner",
+      (c) => { linux(c).devices = [{ type: "c", path: "/dev/x", major: 1, minor: 300, uid: 5, gid: 6 }]; },
+      /^fchownat\([^,]+, "x", 5, 6, AT_SYMLINK_NOFOLLOW\)/,
+    ],
     ["a fifo", (c) => { linux(c).devices = [{ type: "p", path: "/dev/f", fileMode: 0o600 }]; }, /^mknodat\([^,]+, "f", S_IFIFO\|0600, 0:0\)/],
-    ["large minors", (c) => { linux(c).devices = [{ type: "b", path: "/dev/x", major: 259, minor: 70_000 }]; }, /^mknodat\([^,]+, "x", S_IFBLK\|0666, 259:70000\)/],
+    [
+      "large minors",
+      (c) => { linux(c).devices = [{ type: "b", path: "/dev/x", major: 259, minor: 70_000 }]; },
+      /^mknodat\([^,]+, "x", S_IFBLK\|0666, 259:70000\)/,
+    ],
     ["sysctls", () => undefined, /^write\(.*ip_unprivileged_port_start.*"0", 1\)/],
     ["masked paths", () => undefined, /^openat2\([^,]+, "proc\/kcore"/],
     ["read-only paths", () => undefined, /^openat2\([^,]+, "proc\/irq"/],
     ["rootfsPropagation", (c) => { linux(c).rootfsPropagation = "rslave"; }, /^mount\(NULL, "\/", NULL, MS_REC\|MS_SLAVE, NULL\)/],
     ["a bind", () => undefined, /^open_tree\(AT_FDCWD, "\/srv\/data", OPEN_TREE_CLONE\|AT_RECURSIVE\|OPEN_TREE_CLOEXEC\)/],
     ["a read-only bind", () => undefined, /^mount_setattr\(srv\/data#\d+, "", AT_EMPTY_PATH, \{attr_set=MOUNT_ATTR_RDONLY\}/],
-    ["a tmpfs with options", (c) => { c.mounts?.push({ destination: "/t", type: "tmpfs", source: "tmpfs", options: ["size=1m", "mode=1777", "nosuid", "noexec"] }); }, /^fsconfig\(tmpfs#\d+, FSCONFIG_SET_STRING, "size", "1m", 0\)/],
-    ["joined namespaces", (c) => { linux(c).namespaces = [{ type: "mount" }, { type: "network", path: "/proc/7/ns/net" }]; }, /^setns\(ns\/net#\d+, CLONE_NEWNET\)/],
+    [
+      "a tmpfs with options",
+      (c) => { c.mounts?.push({ destination: "/t", type: "tmpfs", source: "tmpfs", options: ["size=1m", "mode=1777", "nosuid", "noexec"] }); },
+      /^fsconfig\(tmpfs#\d+, FSCONFIG_SET_STRING, "size", "1m", 0\)/,
+    ],
+    [
+      "joined namespaces",
+      (c) => { linux(c).namespaces = [{ type: "mount" }, { type: "network", path: "/proc/7/ns/net" }]; },
+      /^setns\(ns\/net#\d+, CLONE_NEWNET\)/,
+    ],
     ["the host's pid namespace", (c) => { linux(c).namespaces = [{ type: "mount" }]; }, /^prctl\(PR_SET_DUMPABLE, 0/],
-    ["another container's pid namespace", (c) => { linux(c).namespaces = [{ type: "mount" }, { type: "pid", path: "/proc/7/ns/pid" }]; }, /^prctl\(PR_SET_DUMPABLE, 0/],
-    ["a user namespace's mappings", (c) => { Object.assign(linux(c), { uidMappings: [{ containerID: 0, hostID: 100_000, size: 65_536 }], gidMappings: [{ containerID: 0, hostID: 100_000, size: 65_536 }] }); linux(c).namespaces?.push({ type: "user" }); }, /^write\(uid_map#\d+, "0 100000 65536\\n", 15\)/],
-    ["the terminal's size", (c) => { Object.assign(process(c), { terminal: true, consoleSize: { height: 50, width: 132 } }); }, /^ioctl\(.*TIOCSWINSZ, \{rows=50, columns=132\}\)/],
+    [
+      "another container's pid namespace",
+      (c) => { linux(c).namespaces = [{ type: "mount" }, { type: "pid", path: "/proc/7/ns/pid" }]; },
+      /^prctl\(PR_SET_DUMPABLE, 0/,
+    ],
+    ["a user namespace's mappings", (c) => { Object.assign(linux(c), {
+      uidMappings: [{ containerID: 0, hostID: 100_000, size: 65_536 }],
+      gidMappings: [{ containerID: 0, hostID: 100_000, size: 65_536 }],
+    }); linux(c).namespaces?.push({ type: "user" }); }, /^write\(uid_map#\d+, "0 100000 65536\\n", 15\)/],
+    [
+      "the terminal's size",
+      (c) => { Object.assign(process(c), { terminal: true, consoleSize: { height: 50, width: 132 } }); },
+      /^ioctl\(.*TIOCSWINSZ, \{rows=50, columns=132\}\)/,
+    ],
   ])("%s", (_, edit, pattern) => {
     const plan = change(edit);
     expect(texts(plan).filter((text) => pattern.test(text))).not.toEqual([]);
@@ -173,7 +214,8 @@ describe("each wish of a config is in its plan", () => {
   });
 
   test("the namespaces that are asked for, and no others", () => {
-    const flags = (types: readonly ("mount" | "pid" | "ipc" | "uts" | "network")[]): string => texts(change((config) => { linux(config).namespaces = types.map((type) => ({ type })); })).find((text) => text.startsWith("clone3")) ?? "";
+    const flags = (types: readonly ("mount" | "pid" | "ipc" | "uts" | "network")[]): string =>
+      texts(change((config) => { linux(config).namespaces = types.map((type) => ({ type })); })).find((text) => text.startsWith("clone3")) ?? "";
     expect(flags(["mount", "pid"])).toContain("flags=CLONE_PIDFD|CLONE_NEWNS|CLONE_NEWPID|CLONE_INTO_CGROUP,");
     expect(flags(["mount", "ipc", "uts", "network"])).toContain("flags=CLONE_PIDFD|CLONE_NEWNS|CLONE_NEWUTS|CLONE_NEWIPC|CLONE_NEWNET|CLONE_INTO_CGROUP,");
   });
@@ -181,7 +223,13 @@ describe("each wish of a config is in its plan", () => {
   test("exactly these capabilities, nothing inheritable, and all others out of the bounding set", () => {
     const plan = change((config) => {
       process(config).noNewPrivileges = true;
-      process(config).capabilities = { bounding: defaultCapabilities(), effective: defaultCapabilities(), permitted: defaultCapabilities(), inheritable: [], ambient: [] };
+      process(config).capabilities = {
+        bounding: defaultCapabilities(),
+        effective: defaultCapabilities(),
+        permitted: defaultCapabilities(),
+        inheritable: [],
+        ambient: [],
+      };
     });
     const set = texts(plan).filter((text) => text.startsWith("capset"));
     expect(set).toHaveLength(1);
@@ -210,7 +258,8 @@ describe("each wish of a config is in its plan", () => {
   test("older kernels get the root by mount(2), in a page of options at most", () => {
     const host = { ...exampleHost, kernel: [6, 1] as const };
     const plan = compile(exampleLaunch({ host }));
-    expect(texts(plan).some((text) => text.startsWith(`mount("overlay", "/run/sampan/containers/c/root", "overlay", 0, "lowerdir=/var/lib/sampan/layers/b:/var/lib/sampan/layers/a,upperdir=`))).toBe(true);
+    expect(texts(plan).some((text) =>
+      text.startsWith(`mount("overlay", "/run/sampan/containers/c/root", "overlay", 0, "lowerdir=/var/lib/sampan/layers/b:/var/lib/sampan/layers/a,upperdir=`))).toBe(true);
     const many = Array.from({ length: 200 }, (_, i) => `/var/lib/sampan/layers/${String(i).padStart(64, "0")}`);
     expect(() => compile(exampleLaunch({ host, root: { kind: "overlay", lowers: many, upper: "/u", work: "/w", volatile: false } }))).toThrow(SampanError);
     const odd = compile(exampleLaunch({ host, root: { kind: "overlay", lowers: ["/a:b,c\\d"], upper: "/u", work: "/w", volatile: false } }));
@@ -218,29 +267,49 @@ describe("each wish of a config is in its plan", () => {
   });
 });
 
-const path = fc.array(fc.constantFrom("a", "b", "etc", "proc", "..", ".", "dev", "sys", "run", "ü", "x y"), { minLength: 1, maxLength: 4 }).map((names) => `/${names.join("/")}`);
+const path = fc.array(fc.constantFrom("a", "b", "etc", "proc", "..", ".", "dev", "sys", "run", "ü", "x y"), { minLength: 1, maxLength: 4 }).map((names) =>
+  `/${names.join("/")}`);
 const word = fc.string({ unit: "grapheme", maxLength: 12 }).filter((text) => !text.includes("\0"));
 const id = fc.oneof(fc.constantFrom(0, 1, 1000, 65534, 4294967294), fc.nat(2 ** 31));
 
 /** Configs that runtime-spec allows, likely or not. */
 const anyConfig: fc.Arbitrary<RuntimeConfig> = fc.record({
   process: fc.record({
-    args: fc.array(word, { minLength: 1, maxLength: 4 }).filter(([command]) => command !== ""), env: fc.array(word.map((value) => `V=${value}`), { maxLength: 4 }), cwd: path, terminal: fc.boolean(),
+    args: fc.array(word, { minLength: 1, maxLength: 4 }).filter(([command]) => command !== ""),
+    env: fc.array(word.map((value) => `V=${value}`), { maxLength: 4 }), cwd: path, terminal: fc.boolean(),
     user: fc.record({ uid: id, gid: id, additionalGids: fc.array(id, { maxLength: 5 }) }), noNewPrivileges: fc.boolean(),
-    capabilities: fc.record({ bounding: fc.subarray(defaultCapabilities()), effective: fc.subarray(defaultCapabilities()), permitted: fc.subarray(defaultCapabilities()), inheritable: fc.constant<string[]>([]), ambient: fc.constant<string[]>([]) }),
-    rlimits: fc.uniqueArray(fc.constantFrom("RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_STACK")).map((types) => types.map((type) => ({ type, soft: 10, hard: 20 }))),
+    capabilities: fc.record({
+      bounding: fc.subarray(defaultCapabilities()),
+      effective: fc.subarray(defaultCapabilities()),
+      permitted: fc.subarray(defaultCapabilities()),
+      inheritable: fc.constant<string[]>([]),
+      ambient: fc.constant<string[]>([]),
+    }),
+    rlimits: fc.uniqueArray(fc.constantFrom("RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_STACK")).map((types) =>
+      types.map((type) => ({ type, soft: 10, hard: 20 }))),
   }),
   hostname: word.filter((name) => name !== ""),
   mounts: fc.array(fc.oneof(
     path.map((destination) => ({ destination, type: "tmpfs", source: "tmpfs", options: ["nosuid", "size=4k"] })),
-    fc.tuple(path, path, fc.subarray(["ro", "nosuid", "nodev", "noexec", "rprivate", "rslave", "rshared", "noatime", "rro"])).map(([destination, source, options]) => ({ destination, type: "bind", source, options: ["rbind", ...options] })),
+    fc.tuple(path, path, fc.subarray(["ro", "nosuid", "nodev", "noexec", "rprivate", "rslave", "rshared", "noatime", "rro"])).map((
+      [destination, source, options],
+    ) => ({ destination, type: "bind", source, options: ["rbind", ...options] })),
   ), { maxLength: 6 }),
   maskedPaths: fc.array(path, { maxLength: 4 }), readonlyPaths: fc.array(path, { maxLength: 4 }),
-  devices: fc.array(fc.record({ type: fc.constantFrom("c", "b", "u", "p"), path: path.map((place) => `/dev${place}`), major: fc.nat(4095), minor: fc.nat(1_048_575), fileMode: fc.nat(0o777), uid: id, gid: id }), { maxLength: 3 }),
+  devices: fc.array(fc.record({
+    type: fc.constantFrom("c", "b", "u", "p"), path: path.map((place) => `/dev${place}`), major: fc.nat(4095), minor: fc.nat(1_048_575),
+    fileMode: fc.nat(0o777), uid: id, gid: id,
+  }), { maxLength: 3 }),
   namespaces: fc.subarray(["pid", "ipc", "uts", "network", "cgroup"] as const),
 }).map(({ process: asked, hostname, mounts, maskedPaths, readonlyPaths, devices, namespaces }) => {
   const base = exampleConfig();
-  return { ...base, process: asked, hostname, mounts: [...(base.mounts ?? []), ...mounts], linux: { namespaces: [{ type: "mount" as const }, ...namespaces.map((type) => ({ type }))], maskedPaths, readonlyPaths, devices } };
+  return {
+    ...base,
+    process: asked,
+    hostname,
+    mounts: [...(base.mounts ?? []), ...mounts],
+    linux: { namespaces: [{ type: "mount" as const }, ...namespaces.map((type) => ({ type }))], maskedPaths, readonlyPaths, devices },
+  };
 });
 
 test("compiles whatever a config asks for, or says what is wrong with it, and keeps the invariants", () => {

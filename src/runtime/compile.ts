@@ -53,7 +53,10 @@ export function compile(launch: Launch): Plan {
   if (newUser) becomeRoot(context);
   joinCgroup(inner, cgroup, where);
   if (hasOwn("cgroup"))
-    inner.call("unshare", [C.CLONE_NEWCGROUP], { what: `make the cgroup namespace ${where}`, why: "after joining, so that the container's own group is its root" });
+    inner.call("unshare", [C.CLONE_NEWCGROUP], {
+      what: `make the cgroup namespace ${where}`,
+      why: "after joining, so that the container's own group is its root",
+    });
   inner.call("setsid", [], { what: `start a session ${where}`, why: "no controlling terminal of the host's" });
   inner.call("umask", [0], { what: `set the umask ${where}`, why: "modes are as asked while the filesystem is built" });
   if (process.oomScoreAdj !== undefined) writeFile(context, "/proc/self/oom_score_adj", String(process.oomScoreAdj), "process.oomScoreAdj");
@@ -75,7 +78,10 @@ export function compile(launch: Launch): Plan {
   inner.stage("identity");
   if (meeting.streams) {
     const typed = meeting.streams.stdin?.read;
-    const stdin = typed ?? inner.call("openat", [C.AT_FDCWD, "/dev/null", C.O_RDONLY | C.O_CLOEXEC, 0], { what: `open "/dev/null" ${where}`, why: "nobody types" });
+    const stdin = typed ?? inner.call("openat", [C.AT_FDCWD, "/dev/null", C.O_RDONLY | C.O_CLOEXEC, 0], {
+      what: `open "/dev/null" ${where}`,
+      why: "nobody types",
+    });
     useStreams(inner, [stdin, meeting.streams.stdout.write, meeting.streams.stderr.write], process.user?.uid ?? 0, where, typed ? "stream" : "null");
   }
   enterDirectory(inner, process.cwd, where);

@@ -33,7 +33,8 @@ export function copyUp(line: Line, from: Fd, to: Fd, files: readonly CopiedFile[
   for (const { path, uid, gid } of files) setOwner(line, to, path, uid, gid, what);
   // A change of owner takes set-user-ID bits away (chown(2)), and rights of a directory could be in the way of its files.
   for (const { path, mode } of files)
-    if ((mode & C.S_IFMT) !== C.S_IFLNK) line.call("fchmodat", [to, path === "" ? "." : path, mode & 0o7777], { what: `${what}: copy "${path}"`, why: "its mode" });
+    if ((mode & C.S_IFMT) !== C.S_IFLNK)
+      line.call("fchmodat", [to, path === "" ? "." : path, mode & 0o7777], { what: `${what}: copy "${path}"`, why: "its mode" });
   for (const { path, modifiedNs } of files.toReversed()) setTime(line, to, path, modifiedNs, what);
 }
 
@@ -45,7 +46,12 @@ function copyFile(line: Line, from: Fd, to: Fd, { path, mode, size, device, targ
   else {
     const made = line.call("openat", [to, path, C.O_WRONLY | C.O_CREAT | C.O_EXCL | C.O_CLOEXEC, 0o600], { what, why: "tmpcopyup" });
     if (size > 0) {
-      const source = openInRoot(line, from, path, { flags: C.O_RDONLY | C.O_NOFOLLOW | C.O_NONBLOCK, resolve: C.RESOLVE_BENEATH | C.RESOLVE_NO_SYMLINKS, what, why: "beneath the directory that is covered" });
+      const source = openInRoot(line, from, path, {
+        flags: C.O_RDONLY | C.O_NOFOLLOW | C.O_NONBLOCK,
+        resolve: C.RESOLVE_BENEATH | C.RESOLVE_NO_SYMLINKS,
+        what,
+        why: "beneath the directory that is covered",
+      });
       for (let rest = size; rest > 0; rest -= SENDFILE_MAX) {
         const part = Math.min(rest, SENDFILE_MAX);
         line.call("sendfile", [made, source, null, part], { what, why: "its content", expect: part });
@@ -58,7 +64,10 @@ function copyFile(line: Line, from: Fd, to: Fd, { path, mode, size, device, targ
 
 function setOwner(line: Line, to: Fd, path: string, uid: number | undefined, gid: number | undefined, what: string): void {
   if ((uid ?? 0) === 0 && (gid ?? 0) === 0) return;
-  line.call("fchownat", [to, path, uid ?? KEEP, gid ?? KEEP, path === "" ? C.AT_EMPTY_PATH : C.AT_SYMLINK_NOFOLLOW], { what: `${what}: copy "${path}"`, why: "its owner" });
+  line.call("fchownat", [to, path, uid ?? KEEP, gid ?? KEEP, path === "" ? C.AT_EMPTY_PATH : C.AT_SYMLINK_NOFOLLOW], {
+    what: `${what}: copy "${path}"`,
+    why: "its owner",
+  });
 }
 
 function setTime(line: Line, to: Fd, path: string, modifiedNs: bigint, what: string): void {

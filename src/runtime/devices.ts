@@ -43,7 +43,11 @@ function outsideId(id: number, mappings: NonNullable<RuntimeConfig["linux"]>["ui
 export function takeDeviceNodes(context: Context, line: Line): ReadonlyMap<string, Call> {
   const { config, where } = context;
   const why = "made outside: mknod is not allowed in a user namespace";
-  const nodes = newFilesystem(line, "tmpfs", [["mode", "0755"]], C.MOUNT_ATTR_NOSUID | C.MOUNT_ATTR_NOEXEC, { what: `make device nodes ${where}`, why, source: "dev" });
+  const nodes = newFilesystem(line, "tmpfs", [["mode", "0755"]], C.MOUNT_ATTR_NOSUID | C.MOUNT_ATTR_NOEXEC, {
+    what: `make device nodes ${where}`,
+    why,
+    source: "dev",
+  });
   const taken = new Map<string, Call>();
   let serial = 0;
   for (const device of wantedDevices(config)) {
@@ -81,7 +85,10 @@ export function addDevices(context: Context, root: Fd, dev: Fd | undefined, inUs
     const name = device.path.startsWith("/dev/") ? device.path.slice(5) : "";
     const simple = dev !== undefined && name !== "" && !name.includes("/");
     if (inUserNamespace) {
-      const source = context.trees?.devices?.get(device.path) ?? cloneTree(line, C.AT_FDCWD, device.path, false, { what, why: "mknod is not allowed in a user namespace: the host's node is bound" });
+      const source = context.trees?.devices?.get(device.path) ?? cloneTree(line, C.AT_FDCWD, device.path, false, {
+        what,
+        why: "mknod is not allowed in a user namespace: the host's node is bound",
+      });
       attach(line, source, makeInRoot(line, root, device.path, "file", { what, why: "a place for it" }), what);
       continue;
     }

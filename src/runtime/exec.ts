@@ -69,7 +69,11 @@ export function compileExec(launch: ExecLaunch): Plan {
   const ready = monitor ? addPipe(outer, "closes at execve: the program runs") : undefined;
   const socket = terminal ? addSocketPair(outer, "the terminal's master comes out through this") : undefined;
   const piped = monitor && !terminal
-    ? { stdin: monitor.attach.stdin ? addPipe(outer, "standard input") : undefined, stdout: addPipe(outer, "standard output"), stderr: addPipe(outer, "standard error") }
+    ? {
+      stdin: monitor.attach.stdin ? addPipe(outer, "standard input") : undefined,
+      stdout: addPipe(outer, "standard output"),
+      stderr: addPipe(outer, "standard error"),
+    }
     : undefined;
 
   const { child, pidfd } = cloneInto(outer, cgroup.directory, where);
@@ -85,12 +89,16 @@ export function compileExec(launch: ExecLaunch): Plan {
     inner.call("setns", [fd, flag], { what: `join the ${name} namespace ${where}`, why: "a process of the container sees what the container sees" });
   });
   if (cgroup.directory) descriptors.push(cgroup.directory);
-  for (const fd of [...descriptors, ...target.extra]) inner.call("close", [fd], { what: `close a descriptor ${where}`, why: "a way out of the container, no longer needed" });
+  for (const fd of [...descriptors, ...target.extra])
+    inner.call("close", [fd], { what: `close a descriptor ${where}`, why: "a way out of the container, no longer needed" });
   inner.call("setsid", [], { what: `start a session ${where}`, why: "no controlling terminal of the host's" });
   inner.call("chdir", ["/"], { what: `enter the root ${where}`, why: "the container's own, as the mount namespace has it" });
   if (socket) {
     inner.stage("terminal");
-    addTerminal(inner, { where, devpts: openDevpts(inner, where), uid: process.user?.uid ?? 0, socket: socket.write, root: undefined, size: process.consoleSize && { rows: process.consoleSize.height, columns: process.consoleSize.width } });
+    addTerminal(inner, {
+      where, devpts: openDevpts(inner, where), uid: process.user?.uid ?? 0, socket: socket.write, root: undefined,
+      size: process.consoleSize && { rows: process.consoleSize.height, columns: process.consoleSize.width },
+    });
   } else if (piped) {
     inner.stage("streams");
     const stdin = piped.stdin?.read ?? nothing;
@@ -142,10 +150,16 @@ export function openTarget(plan: Plan, { target, userNamespace }: Pick<ExecLaunc
   const { outer } = plan;
   outer.stage("namespaces");
   const directory: Fd = typeof target === "number" ? target
-    : outer.call("openat", [C.AT_FDCWD, target, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what: `find the first process ${where}`, why: "its directory in /proc stays its own" });
+    : outer.call("openat", [C.AT_FDCWD, target, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], {
+      what: `find the first process ${where}`,
+      why: "its directory in /proc stays its own",
+    });
   if (typeof target === "number") plan.keepBelow = target + 1;
   const open = (name: string): Call =>
-    outer.call("openat", [directory, `ns/${name}`, C.O_RDONLY | C.O_CLOEXEC, 0], { what: `open the ${name} namespace ${where}`, why: "before anything is joined" });
+    outer.call("openat", [directory, `ns/${name}`, C.O_RDONLY | C.O_CLOEXEC, 0], {
+      what: `open the ${name} namespace ${where}`,
+      why: "before anything is joined",
+    });
   const namespaces = JOINED.map(([name]) => open(name));
   const user = userNamespace ? open("user") : undefined;
   const pid = open("pid");
@@ -188,9 +202,18 @@ export function setOomScore(inner: Line, score: number, where: string): void {
 export function openDevpts(inner: Line, where: string): Call {
   const what = `open "/dev/pts" ${where}`;
   const root = inner.call("openat", [C.AT_FDCWD, "/", C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what, why: "the container's root" });
-  const devpts = openInRoot(inner, root, "dev/pts", { flags: C.O_PATH | C.O_DIRECTORY, resolve: C.RESOLVE_IN_ROOT | C.RESOLVE_NO_SYMLINKS, what, why: "where its terminals are" });
+  const devpts = openInRoot(inner, root, "dev/pts", {
+    flags: C.O_PATH | C.O_DIRECTORY,
+    resolve: C.RESOLVE_IN_ROOT | C.RESOLVE_NO_SYMLINKS,
+    what,
+    why: "where its terminals are",
+  });
   const statfs = new Block(120, "struct statfs");
   inner.call("fstatfs", [devpts, statfs], { what, why: "which filesystem it is" });
-  inner.pick({ load32: statfs, offset: 0 }, 0, { what: `${what}: it is no devpts`, why: "a program inside may have mounted something else there", expect: DEVPTS_MAGIC });
+  inner.pick({ load32: statfs, offset: 0 }, 0, {
+    what: `${what}: it is no devpts`,
+    why: "a program inside may have mounted something else there",
+    expect: DEVPTS_MAGIC,
+  });
   return devpts;
 }

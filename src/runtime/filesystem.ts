@@ -50,7 +50,8 @@ export function buildRoot(context: Context, cwd: string, namespaces: ReadonlyMap
   const bindDev = bringsDevices(context);
   const dev = bindDev ? undefined : mounted.get("/dev");
   if (!bindDev) addDevices(context, root, dev, newUser);
-  if (cwd !== "/") makeInRoot(inner, root, cwd, "directory", { what: `make the working directory "${cwd}" ${where}`, why: "process.cwd, made if it is missing" });
+  if (cwd !== "/")
+    makeInRoot(inner, root, cwd, "directory", { what: `make the working directory "${cwd}" ${where}`, why: "process.cwd, made if it is missing" });
   addSysctls(context, mounted.get("/proc"));
   const masked = (config.linux?.maskedPaths ?? []).length > 0;
   addMasks(context, root, masked ? openMaskCover(context, dev, newUser) : undefined);
@@ -63,6 +64,9 @@ function sealMounts(context: Context, mounted: ReadonlyMap<string, Call>): void 
   for (const mount of context.config.mounts ?? []) {
     const tree = mounted.get(mount.destination);
     if (tree && isReadonlyTmpfs(mount))
-      setAttributes(context.inner, tree, { set: C.MOUNT_ATTR_RDONLY }, false, { what: `make "${mount.destination}" read-only ${context.where}`, why: "now that everything has been put into it" });
+      setAttributes(context.inner, tree, { set: C.MOUNT_ATTR_RDONLY }, false, {
+        what: `make "${mount.destination}" read-only ${context.where}`,
+        why: "now that everything has been put into it",
+      });
   }
 }

@@ -32,7 +32,9 @@ function waitForEither(line: Line, gate: Fd, what: string): () => void {
   const nothing = { equal: POLLIN };
   const wordAt = (offset: number): Call => line.pick({ load32: polled, offset }, 0, { what });
   const [started, asked] = [wordAt(4), wordAt(12)];
-  line.unless({ of: asked, is: nothing }, () => { line.call("exit_group", [143], { what, why: "it was asked to end before it began", when: { of: started, is: nothing } }); });
+  line.unless({ of: asked, is: nothing }, () => {
+    line.call("exit_group", [143], { what, why: "it was asked to end before it began", when: { of: started, is: nothing } });
+  });
   return () => {
     line.call("close", [signals], { what, why: "no longer needed", tolerate: "any" });
     line.call("rt_sigprocmask", [C.SIG_SETMASK, new Block(8, "sigset_t"), null, 8], { what, why: "the program has none blocked" });

@@ -26,9 +26,14 @@ export function holdSockets({ outer, where }: Context, sockets: readonly HeldSoc
     const socket = outer.call("socket", [family, type | C.SOCK_CLOEXEC, protocol], { what, why: "to hold the port", tolerate: "any" });
     outer.patch(block, index * 4, socket, "u32", { why: "for the monitor" });
     outer.unless({ of: socket, is: "failed" }, () => {
-      if (family === AF_INET6) outer.call("setsockopt", [socket, IPPROTO_IPV6, IPV6_V6ONLY, one, 4], { what, why: "the IPv4 port is held by a socket of its own" });
+      if (family === AF_INET6)
+        outer.call("setsockopt", [socket, IPPROTO_IPV6, IPV6_V6ONLY, one, 4], { what, why: "the IPv4 port is held by a socket of its own" });
       const isStream = type !== SOCK_DGRAM;
-      const bound = outer.call("bind", [socket, new Block(address, "struct sockaddr"), address.length], { what, why: "nobody else gets it", ...(isStream ? { tolerate: ["EADDRINUSE"] as const } : {}) });
+      const bound = outer.call("bind", [socket, new Block(address, "struct sockaddr"), address.length], {
+        what,
+        why: "nobody else gets it",
+        ...(isStream ? { tolerate: ["EADDRINUSE"] as const } : {}),
+      });
       // Without the option no other gets the port even for a moment; with it connections that linger in TIME_WAIT are no hindrance (socket(7)).
       if (!isStream) return;
       const again = { what, why: "connections of an earlier program may linger there", when: { of: bound, is: "failed" as const } };

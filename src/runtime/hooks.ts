@@ -60,7 +60,8 @@ export function addHooks(line: Line, hooks: Hooks | undefined, kind: HookKind, o
   line.patch(input, pidAt, options.pid, "padded", { why: "the container's first process" });
   const what = `run the ${kind} hooks ${where}`;
   const saved = [1, 2].map((stream) => line.call("fcntl", [stream, C.F_DUPFD_CLOEXEC, 3], { what, why: "the container's own stream, aside" }));
-  for (const stream of [1, 2].filter((number) => number !== output)) line.call("dup3", [output, stream, 0], { what, why: "what hooks say is for the error message" });
+  for (const stream of [1, 2].filter((number) => number !== output))
+    line.call("dup3", [output, stream, 0], { what, why: "what hooks say is for the error message" });
   const calls = wanted.map((hook, i) =>
     line.spawn(spawnBlock(hook, input, options.environment), {
       what: `run ${kind} hook ${i + 1} "${hook.path}" ${where}`, why: hook.timeout === undefined ? "to its end" : `at most ${hook.timeout} s`,

@@ -92,9 +92,17 @@ export function addIdentity(line: Line, process: Process, options: IdentityOptio
   const inheritable = capabilityMask(caps.inheritable ?? []);
   const last = options.seccomp && !process.noNewPrivileges ? CAP_SYS_ADMIN : 0n;
   options.beforeFilter();
-  capset(line, { effective: effective | last, permitted: permitted | last, inheritable }, what, last ? "all but the one that the filter needs" : "exactly these, and nothing inheritable unless asked");
+  capset(
+    line,
+    { effective: effective | last, permitted: permitted | last, inheritable },
+    what,
+    last ? "all but the one that the filter needs" : "exactly these, and nothing inheritable unless asked",
+  );
   for (const [name, mask] of (caps.ambient ?? []).map((cap) => [cap, capabilityMask([cap])] as const))
-    line.call("prctl", [C.PR_CAP_AMBIENT, C.PR_CAP_AMBIENT_RAISE, mask.toString(2).length - 1, 0, 0], { what: `raise ambient ${name} ${where}`, why: "process.capabilities.ambient" });
+    line.call("prctl", [C.PR_CAP_AMBIENT, C.PR_CAP_AMBIENT_RAISE, mask.toString(2).length - 1, 0, 0], {
+      what: `raise ambient ${name} ${where}`,
+      why: "process.capabilities.ambient",
+    });
   if (process.noNewPrivileges)
     line.call("prctl", [C.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0], { what, why: "no program can gain privileges by execve" });
   options.beforeSeccomp?.();

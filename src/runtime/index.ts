@@ -10,4 +10,6 @@
  */
 export { compile } from "./compile.ts";
 export type { CopiedFile } from "./copy-up.ts";
-export type { AttachedStreams, HealthPlan, HeldSocket, HostFacts, Launch, MonitorPlan, NetlinkBatch, NetworkDevicePlan, NetworkPlan, RootSource } from "./launch.ts";
+export type {
+  AttachedStreams, HealthPlan, HeldSocket, HostFacts, Launch, MonitorPlan, NetlinkBatch, NetworkDevicePlan, NetworkPlan, RootSource,
+} from "./launch.ts";

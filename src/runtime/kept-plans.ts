@@ -68,7 +68,12 @@ function contentOf(launch: Launch, more: string): Content | undefined {
   return {
     text: [
       plainText(plain), spec,
-      network === undefined ? "" : plainText({ outer: shape(network.outer), inner: shape(network.inner), sysctls: network.sysctls, held: network.held?.map(({ address: __, ...socket }) => socket) }),
+      network === undefined ? "" : plainText({
+        outer: shape(network.outer),
+        inner: shape(network.inner),
+        sysctls: network.sysctls,
+        held: network.held?.map(({ address: __, ...socket }) => socket),
+      }),
       plainText(groups), monitorText(monitor),
       plainText({ files: fileMounts && [...fileMounts], subpaths: subpaths && [...subpaths].flat(), filter: seccomp?.flags }),
       more,
@@ -98,7 +103,8 @@ function describe(content: Content | undefined, names: readonly string[], batche
   const longestFirst = [...names].sort((a, b) => b.length - a.length);
   let key = text;
   for (let n = 0; n < longestFirst.length; n++) key = key.replaceAll(longestFirst[n] ?? "", `\u0001${n}:${longestFirst[n]?.length ?? 0}\u0001`);
-  for (const bytes of binary) key += bytes === undefined ? "\n" : `\n${bytes.length}:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")}`;
+  for (const bytes of binary)
+    key += bytes === undefined ? "\n" : `\n${bytes.length}:${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1")}`;
   return {
     key,
     // The other way round: a short one may be the start of a long one, and messages may hold either.
@@ -122,11 +128,17 @@ export function describeLaunch(launch: Launch, id: string): Described | undefine
 
 /** A start for another engine, which has ids of its own in its config. */
 export function describeOciLaunch(launch: OciLaunch): Described | undefined {
-  const { end, plainNewlines, networkDevices, gate, hooksElsewhere, consoleSocket, pidfdSocket, keepBelow, hookOutput, hookEnvironment, state, keyring, ownStreams, idleStreams, label, seccompListener, ...rest } = launch;
+  const {
+    end, plainNewlines, networkDevices, gate, hooksElsewhere, consoleSocket, pidfdSocket, keepBelow, hookOutput, hookEnvironment, state,
+    keyring, ownStreams, idleStreams, label, seccompListener, ...rest
+  } = launch;
   if (networkDevices !== undefined) return undefined;
   const ofLaunch: { [K in keyof typeof rest]: K extends keyof Launch ? unknown : never } = rest; // a new field is to be told below
   void ofLaunch;
-  const content = contentOf(rest, plainText({ end, plainNewlines, gate, hooksElsewhere, consoleSocket, pidfdSocket, keepBelow, hookOutput, hookEnvironment, state, keyring, ownStreams, idleStreams, label, seccompListener }));
+  const content = contentOf(rest, plainText({
+    end, plainNewlines, gate, hooksElsewhere, consoleSocket, pidfdSocket, keepBelow, hookOutput, hookEnvironment, state, keyring,
+    ownStreams, idleStreams, label, seccompListener,
+  }));
   return describe(content, idsIn(content?.text ?? "", launch.name));
 }
 
@@ -135,7 +147,10 @@ export function describeExec(launch: ExecLaunch, ids: readonly string[]): Descri
   const { name: _, process, seccomp, monitor, ...plain } = launch;
   const spec = specText(process);
   if (launch.trace === true || spec === undefined) return undefined;
-  return describe({ text: [plainText(plain), spec, monitorText(monitor), seccomp?.flags].join("\n"), binary: [seccomp?.program, monitor?.detachKeys] }, ids.flatMap((id) => [id, id.slice(0, 12)]));
+  return describe(
+    { text: [plainText(plain), spec, monitorText(monitor), seccomp?.flags].join("\n"), binary: [seccomp?.program, monitor?.detachKeys] },
+    ids.flatMap((id) => [id, id.slice(0, 12)]),
+  );
 }
 
 /** The same for another engine. */
@@ -181,7 +196,8 @@ function readTemplate(file: string, key: Buffer): Template | undefined {
   } catch {
     return undefined; // none yet, or none that can be read: it is compiled
   }
-  if (bytes.length < HEAD || bytes.readUInt32LE(0) !== MAGIC || bytes.readUInt32LE(4) !== bytes.length || bytes.readUInt32LE(8) !== key.length) return undefined;
+  if (bytes.length < HEAD || bytes.readUInt32LE(0) !== MAGIC || bytes.readUInt32LE(4) !== bytes.length || bytes.readUInt32LE(8) !== key.length)
+    return undefined;
   const planAt = bytes.length - bytes.readUInt32LE(12);
   if (bytes.compare(key, 0, key.length, planAt - key.length, planAt) !== 0) return undefined;
   if (bytes.readUInt32LE(24) !== quickHash(bytes.subarray(HEAD))) return undefined;

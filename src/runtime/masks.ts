@@ -29,7 +29,8 @@ export function addMasks(context: Context, root: Fd, nullDevice: MaskCover | und
     const target = openInRoot(line, root, path, { what, why: "if this kernel has it", tolerate: ["ENOENT", "ENOTDIR"] });
     line.unless({ of: target, is: "failed" }, () => {
       const cover = cloneTree(line, nullDevice.node, "", false, { what, why: nullDevice.isHosts ? "the host's /dev/null" : "the container's own /dev/null" });
-      if (nullDevice.isHosts) setAttributes(line, cover, { set: C.MOUNT_ATTR_RDONLY }, false, { what, why: "its mode and owner are not to be changed through this" });
+      if (nullDevice.isHosts)
+        setAttributes(line, cover, { set: C.MOUNT_ATTR_RDONLY }, false, { what, why: "its mode and owner are not to be changed through this" });
       const covered = line.call("move_mount", [cover, "", target, "", C.MOVE_MOUNT_F_EMPTY_PATH | C.MOVE_MOUNT_T_EMPTY_PATH], {
         what, why: "a file is covered by /dev/null; a directory refuses that (ENOTDIR)", tolerate: ["ENOTDIR", "EINVAL"],
       });

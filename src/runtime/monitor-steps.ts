@@ -43,7 +43,10 @@ function listen(context: Pick<Context, "outer" | "where">, path: string): Call {
   const { outer, where } = context;
   const what = `make the attach socket ${where}`;
   const slash = path.lastIndexOf("/");
-  const directory = outer.call("openat", [C.AT_FDCWD, path.slice(0, slash), C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what, why: "the container's run directory" });
+  const directory = outer.call("openat", [C.AT_FDCWD, path.slice(0, slash), C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], {
+    what,
+    why: "the container's run directory",
+  });
   const address = new Block(110, "struct sockaddr_un").u16(0, C.AF_UNIX);
   const prefix = "/proc/self/fd/";
   address.bytes.set(new TextEncoder().encode(prefix), 2);
@@ -65,7 +68,11 @@ const STATUS_BYTES = 39;
 function reserveStatus({ outer, where }: Pick<Context, "outer" | "where">, path: string): void {
   const what = `keep room for the exit status ${where}`;
   const file = outer.call("openat", [C.AT_FDCWD, path, C.O_WRONLY | C.O_CREAT | C.O_CLOEXEC, 0o600], { what, why: "the monitor renames it when it is true" });
-  outer.call("write", [file, "\n".repeat(STATUS_BYTES), STATUS_BYTES], { what, why: "so that a full disk is told now, and not by a lost exit code", expect: STATUS_BYTES });
+  outer.call("write", [file, "\n".repeat(STATUS_BYTES), STATUS_BYTES], {
+    what,
+    why: "so that a full disk is told now, and not by a lost exit code",
+    expect: STATUS_BYTES,
+  });
   outer.call("close", [file], { what, why: "done with it" });
 }
 
@@ -92,7 +99,8 @@ export function handOver(context: Pick<Context, "outer" | "where">, monitor: Mon
   if (fds.held) block.pointer(112, fds.held.block).u32(120, fds.held.count);
   const fields: readonly (readonly [number, Fd | undefined, string])[] = [
     [0, fds.pidfd, "the container's pidfd"], [4, fds.pid, "its pid"], [8, fds.stdin, "its standard input"], [12, fds.stdout, "its standard output"],
-    [16, fds.stderr, "its standard error"], [20, fds.release, "the byte that lets it go"], [24, fds.ready, "the end that closes at execve"], [28, socket, "the attach socket"],
+    [16, fds.stderr, "its standard error"], [20, fds.release, "the byte that lets it go"], [24, fds.ready, "the end that closes at execve"],
+    [28, socket, "the attach socket"],
   ];
   for (const [offset, fd, why] of fields) if (fd !== undefined) outer.patch(block, offset, fd, "u32", { why });
   outer.monitor(block, { what: `monitor ${where}`, why: "keel stays: it pumps output to the log and to clients, and writes down how it ended" });

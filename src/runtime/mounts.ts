@@ -80,8 +80,17 @@ function naming(mount: Mount, context: Context): string {
  * by the kernel (openat2(2), RESOLVE_BENEATH), and what was opened is what is mounted (CVE-2021-30465).
  */
 export function openBeneath(line: Line, root: string, path: string, what: string, tolerate: "any" | [] = []): Call {
-  const directory = line.call("openat", [C.AT_FDCWD, root, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what: `${what}: open "${root}"`, why: "the root that the path must stay beneath", tolerate });
-  return openInRoot(line, directory, path, { what: `${what}: open "${path}" without leaving "${root}"`, why: "beneath that root, whatever its links say", resolve: C.RESOLVE_BENEATH, tolerate });
+  const directory = line.call("openat", [C.AT_FDCWD, root, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], {
+    what: `${what}: open "${root}"`,
+    why: "the root that the path must stay beneath",
+    tolerate,
+  });
+  return openInRoot(line, directory, path, {
+    what: `${what}: open "${path}" without leaving "${root}"`,
+    why: "beneath that root, whatever its links say",
+    resolve: C.RESOLVE_BENEATH,
+    tolerate,
+  });
 }
 
 /**
@@ -180,12 +189,15 @@ export function addMount(context: Context, mount: Mount, root: Fd, taken: Readon
   const strict = mount.type === "proc" || mount.type === "sysfs";
   const mode = mount.type === "tmpfs" && !options.data.some((option) => option.startsWith("mode=")) ? modeOf(line, root, mount.destination, what) : undefined;
   const target = makeInRoot(line, root, destination, "directory", {
-    what: strict ? `${what}: ${mount.type ?? ""} must be mounted on ordinary directory` : what, why: `where ${mount.type ?? "it"} goes, inside the root`, ...(strict ? { resolve: C.RESOLVE_IN_ROOT | C.RESOLVE_NO_SYMLINKS } : {}),
+    what: strict ? `${what}: ${mount.type ?? ""} must be mounted on ordinary directory` : what,
+    why: `where ${mount.type ?? "it"} goes, inside the root`, ...(strict ? { resolve: C.RESOLVE_IN_ROOT | C.RESOLVE_NO_SYMLINKS } : {}),
   });
   const tree = source ?? makeFilesystem(context, mount);
   const copies = context.launch.copyUps?.get(mount);
   if (copies) copyUp(line, target, tree, copies, what);
-  if (mode) line.unless({ of: mode.found, is: "failed" }, () => { line.call("fchmodat", [tree, ".", mode.stat], { what, why: "the mode of the directory that it covers" }); });
+  if (mode) line.unless({ of: mode.found, is: "failed" }, () => {
+    line.call("fchmodat", [tree, ".", mode.stat], { what, why: "the mode of the directory that it covers" });
+  });
   if (options.propagation && options.propagation !== C.MS_PRIVATE)
     setAttributes(line, tree, { propagation: options.propagation }, options.propagationRecursive, { what, why: "propagation as asked" });
   attach(line, tree, target, what);

@@ -38,7 +38,10 @@ export function joinByPath(context: Context, namespaces: ReadonlyMap<NamespaceTy
   const entered = JOIN_ORDER.filter((type) => opened.has(type));
   // In another time namespace a process's start, by which it is known later, reads otherwise: the outer side does not stay in one.
   const own = !opened.has("user")
-    ? entered.filter((type) => comeBack || type === "time").map((type) => [type, open(type, `/proc/self/ns/${OWN_NAMES[type] ?? type}`, "the way back")] as const) : [];
+    ? entered.filter((type) => comeBack || type === "time").map((type) => [
+      type,
+      open(type, `/proc/self/ns/${OWN_NAMES[type] ?? type}`, "the way back"),
+    ] as const) : [];
   const enter = (type: NamespaceType, fd: Call, why: string): void => {
     outer.call("setns", [fd, NAMESPACE_FLAGS[type]], { what: `join the ${type} namespace "${namespaces.get(type) ?? ""}" ${where}`, why });
   };
@@ -79,9 +82,15 @@ export function setHostname(context: Context, namespaces: ReadonlyMap<NamespaceT
   if (!namespaces.has("uts") || namespaces.get("uts") !== undefined) return;
   inner.stage("names");
   if (config.hostname !== undefined)
-    inner.call("sethostname", [config.hostname, Buffer.byteLength(config.hostname)], { what: `set the hostname "${config.hostname}" ${where}`, why: "hostname" });
+    inner.call("sethostname", [config.hostname, Buffer.byteLength(config.hostname)], {
+      what: `set the hostname "${config.hostname}" ${where}`,
+      why: "hostname",
+    });
   if (config.domainname !== undefined)
-    inner.call("setdomainname", [config.domainname, Buffer.byteLength(config.domainname)], { what: `set the domain name "${config.domainname}" ${where}`, why: "domainname" });
+    inner.call("setdomainname", [config.domainname, Buffer.byteLength(config.domainname)], {
+      what: `set the domain name "${config.domainname}" ${where}`,
+      why: "domainname",
+    });
 }
 
 /** uid_map and gid_map are written through the child's directory in /proc (user_namespaces(7)). */

@@ -17,7 +17,13 @@ const ACK_SIZE = 36;
  * One batch of rtnetlink messages: one send, then one acknowledgement per message, each checked, so that the message
  * that failed is known by its label. The namespace is that of the side which sends. Gives the last message's acknowledgement.
  */
-export function sendNetlink({ where }: Pick<Context, "where">, line: Line, batch: NetlinkBatch, pid: Call | undefined, tolerate: readonly ErrnoName[] = []): Call | undefined {
+export function sendNetlink(
+  { where }: Pick<Context, "where">,
+  line: Line,
+  batch: NetlinkBatch,
+  pid: Call | undefined,
+  tolerate: readonly ErrnoName[] = [],
+): Call | undefined {
   let last: Call | undefined;
   const what = `configure the network ${where}`;
   const socket: Fd = line.call("socket", [AF_NETLINK, SOCK_RAW | C.O_CLOEXEC, NETLINK_ROUTE], { what, why: "rtnetlink(7)" });
@@ -25,7 +31,11 @@ export function sendNetlink({ where }: Pick<Context, "where">, line: Line, batch
   const bytes = new Block(Uint8Array.from(batch.bytes), "rtnetlink messages");
   for (const { offset } of batch.patches)
     if (pid) line.patch(bytes, offset, pid, "u32", { why: "the namespace is the child's" });
-  line.call("sendto", [socket, bytes, batch.bytes.length, 0, null, 0], { what, why: batch.messages.map(({ label }) => label).join(", "), expect: batch.bytes.length });
+  line.call("sendto", [socket, bytes, batch.bytes.length, 0, null, 0], {
+    what,
+    why: batch.messages.map(({ label }) => label).join(", "),
+    expect: batch.bytes.length,
+  });
   for (const { label } of batch.messages) {
     const ack = new Block(64, "struct nlmsgerr");
     line.call("recvfrom", [socket, ack, ACK_SIZE, 0, null, null], { what: `${label} ${where}`, why: "its acknowledgement" });

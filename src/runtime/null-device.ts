@@ -16,10 +16,16 @@ export function openPrivateNull(line: Line, where: string): Fd {
 }
 
 function makeNull(line: Line, what: string, tolerate: readonly "EPERM"[]): { readonly made: Call; readonly open: () => Call } {
-  const mount = newFilesystem(line, "tmpfs", [], C.MOUNT_ATTR_NOSUID | C.MOUNT_ATTR_NOEXEC, { what, why: "for a null device of its own: through the host's, its mode could be changed" });
+  const mount = newFilesystem(line, "tmpfs", [], C.MOUNT_ATTR_NOSUID | C.MOUNT_ATTR_NOEXEC, {
+    what,
+    why: "for a null device of its own: through the host's, its mode could be changed",
+  });
   line.call("umask", [0], { what, why: "its mode is as asked" });
   const made = line.call("mknodat", [mount, "null", C.S_IFCHR | 0o666, C.makeDevice(1, 3)], { what, why: "c 1:3", tolerate });
-  return { made, open: () => line.call("openat", [mount, "null", C.O_RDWR | C.O_CLOEXEC, 0], { what, why: "the container may have put anything in the place of its own" }) };
+  return {
+    made,
+    open: () => line.call("openat", [mount, "null", C.O_RDWR | C.O_CLOEXEC, 0], { what, why: "the container may have put anything in the place of its own" }),
+  };
 }
 
 /**
@@ -48,9 +54,15 @@ export interface MaskCover {
  * the host's, which can be copied to a read-only mount at least.
  */
 export function openMaskCover({ inner: line, config, where }: Context, dev: Fd | undefined, inUserNamespace: boolean): MaskCover {
-  const claimed = [...(config.linux?.devices ?? []).map(({ path }) => path), ...(config.mounts ?? []).map(({ destination }) => destination)].includes("/dev/null");
+  const claimed = [
+    ...(config.linux?.devices ?? []).map(({ path }) => path),
+    ...(config.mounts ?? []).map(({ destination }) => destination),
+  ].includes("/dev/null");
   if (dev === undefined || inUserNamespace || claimed)
-    return { isHosts: true, node: line.call("openat", [C.AT_FDCWD, "/dev/null", C.O_PATH | C.O_CLOEXEC, 0], { what: `open the host's "/dev/null" ${where}`, why: "a cover that the container cannot have prepared" }) };
+    return { isHosts: true, node: line.call("openat", [C.AT_FDCWD, "/dev/null", C.O_PATH | C.O_CLOEXEC, 0], {
+      what: `open the host's "/dev/null" ${where}`,
+      why: "a cover that the container cannot have prepared",
+    }) };
   return {
     isHosts: false,
     node: openInRoot(line, dev, "null", {

@@ -12,7 +12,8 @@ const config: RuntimeConfig = {
 
 function launch(change: Partial<RuntimeConfig> = {}, more: Partial<OciLaunch> = {}): OciLaunch {
   return {
-    config: { ...config, ...change }, host: { arch: "x64", kernel: [6, 1], cgroupMounts: [], lastCapability: 40 }, name: "c", root: { kind: "directory", path: "/r" },
+    config: { ...config, ...change }, host: { arch: "x64", kernel: [6, 1], cgroupMounts: [], lastCapability: 40 }, name: "c",
+    root: { kind: "directory", path: "/r" },
     mountPoint: "/m", init: false, trace: false, end: "created", gate: { gate: "/s/gate", told: "/s/told" }, keepBelow: 3, hookOutput: 3, hookEnvironment: [],
     state: { ociVersion: "1.3.0", id: "c", bundle: "/b" }, ownStreams: [], idleStreams: [], ...more,
   };
@@ -42,7 +43,12 @@ describe("compileCreate", () => {
 
   test("hooks stand where the lifecycle has them", () => {
     const hook = (path: string): { path: string }[] => [{ path }];
-    const { outer, inner } = compileCreate(launch({ hooks: { prestart: hook("/p"), createRuntime: hook("/cr"), createContainer: hook("/cc"), startContainer: hook("/sc") } }));
+    const { outer, inner } = compileCreate(launch({ hooks: {
+      prestart: hook("/p"),
+      createRuntime: hook("/cr"),
+      createContainer: hook("/cc"),
+      startContainer: hook("/sc"),
+    } }));
     expect(find(outer.calls, /spawn.*prestart/)).toBeGreaterThan(find(outer.calls, /clone/));
     expect(find(outer.calls, /spawn.*createRuntime/)).toBeGreaterThan(find(outer.calls, /spawn.*prestart/));
     expect(find(inner.calls, /spawn.*createContainer/)).toBeLessThan(names(inner.calls).indexOf("pivot_root"));
@@ -50,7 +56,11 @@ describe("compileCreate", () => {
   });
 
   test("in a user namespace the host's trees are taken outside, before the clone", () => {
-    const linux = { namespaces: [{ type: "mount" as const }, { type: "user" as const }], uidMappings: [{ containerID: 0, hostID: 1, size: 1 }], gidMappings: [{ containerID: 0, hostID: 1, size: 1 }] };
+    const linux = {
+      namespaces: [{ type: "mount" as const }, { type: "user" as const }],
+      uidMappings: [{ containerID: 0, hostID: 1, size: 1 }],
+      gidMappings: [{ containerID: 0, hostID: 1, size: 1 }],
+    };
     const { outer, inner } = compileCreate(launch({ linux }));
     const outside = names(outer.calls);
     expect(outside.indexOf("open_tree")).toBeGreaterThanOrEqual(0);
@@ -69,7 +79,8 @@ describe("validateConfig", () => {
   test("nothing to say about a good config; every problem of a bad one", () => {
     expect(validateConfig(config)).toEqual([]);
     const problems = validateConfig({
-      ociVersion: "1.0.0", hostname: "h", linux: { namespaces: [{ type: "mount" }, { type: "mount" }], timeOffsets: { boottime: { secs: 1 } }, sysctl: { "net.ipv4.ip_forward": "1" } },
+      ociVersion: "1.0.0", hostname: "h",
+      linux: { namespaces: [{ type: "mount" }, { type: "mount" }], timeOffsets: { boottime: { secs: 1 } }, sysctl: { "net.ipv4.ip_forward": "1" } },
       process: { cwd: "x", args: [], rlimits: [{ type: "RLIMIT_X", soft: 2, hard: 1 }] }, hooks: { poststop: [{ path: "x" }] },
     });
     expect(problems.length).toBeGreaterThanOrEqual(9);
@@ -77,7 +88,12 @@ describe("validateConfig", () => {
 
   test("SCHED_DEADLINE: runtime, deadline and period in their order", () => {
     const withTimes = (runtime?: number, deadline?: number, period?: number): string[] =>
-      validateConfig({ ...config, process: { cwd: "/", args: ["x"], scheduler: { policy: "SCHED_DEADLINE", ...(runtime === undefined ? {} : { runtime }), ...(deadline === undefined ? {} : { deadline }), ...(period === undefined ? {} : { period }) } } });
+      validateConfig({ ...config, process: { cwd: "/", args: ["x"], scheduler: {
+        policy: "SCHED_DEADLINE",
+        ...(runtime === undefined ? {} : { runtime }),
+        ...(deadline === undefined ? {} : { deadline }),
+        ...(period === undefined ? {} : { period }),
+      } } });
     for (const good of [[1024, 1024], [10_000, 20_000, 20_000], [10_000, 20_000, 0]] as const) expect(withTimes(...good)).toEqual([]);
     for (const bad of [[], [0, 20_000, 20_000], [1023, 20_000], [20_000, 10_000, 30_000], [10_000, 30_000, 20_000], [10_000]] as const)
       expect(withTimes(...bad).join()).toContain("SCHED_DEADLINE needs 1024 ns <= runtime <= deadline <= period");

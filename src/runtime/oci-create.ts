@@ -68,12 +68,16 @@ export function compileCreate(launch: OciLaunch): Plan {
   const base: Context = { launch, config, host: launch.host, plan, outer, inner, where };
   outer.stage("start");
   if (launch.monitor === undefined)
-    outer.call("prctl", [C.PR_SET_PDEATHSIG, C.SIGKILL, 0, 0, 0], { what: `tie the creation to its creator ${where}`, why: "a creation that nobody waits for any more ends, and its hooks with it" });
+    outer.call("prctl", [C.PR_SET_PDEATHSIG, C.SIGKILL, 0, 0, 0], {
+      what: `tie the creation to its creator ${where}`,
+      why: "a creation that nobody waits for any more ends, and its hooks with it",
+    });
   const cgroup = launch.cgroup ? addCgroup(outer, launch.cgroup, where) : { tasks: [], directory: undefined };
   outer.stage("host trees");
   const context: Context = foreign ? { ...base, trees: takeHostTrees(base, outer, newUser) } : base;
   const meeting = meet(context, launch, newUser);
-  if (foreign && program.oomScoreAdj !== undefined) writeFile(context, "/proc/self/oom_score_adj", String(program.oomScoreAdj), "inherited: inside, the user namespace might not allow it", outer);
+  if (foreign && program.oomScoreAdj !== undefined)
+    writeFile(context, "/proc/self/oom_score_adj", String(program.oomScoreAdj), "inherited: inside, the user namespace might not allow it", outer);
   if (isNew("time")) setTimeOffsets(outer, config.linux?.timeOffsets ?? {}, where);
   const hooked = (["prestart", "createRuntime", "poststart"] as const).some((kind) => (config.hooks?.[kind] ?? []).length > 0);
   const joined = joinByPath(context, namespaces, hooked || launch.network !== undefined || launch.networkDevices !== undefined);
@@ -87,11 +91,18 @@ export function compileCreate(launch: OciLaunch): Plan {
   }
   if (!program.terminal && !namespaces.has("user")) replaceIdleStreams(inner, launch.idleStreams, where);
   if (namespaces.has("user")) becomeRoot(context);
-  if (joined.mount) inner.call("setns", [joined.mount, NAMESPACE_FLAGS.mount], { what: `join the mount namespace ${where}`, why: "here and not outside, where paths stay the host's" });
+  if (joined.mount)
+    inner.call("setns", [joined.mount, NAMESPACE_FLAGS.mount], {
+      what: `join the mount namespace ${where}`,
+      why: "here and not outside, where paths stay the host's",
+    });
   joinCgroup(inner, cgroup, where);
   resetAffinity(inner, where);
   if (isNew("cgroup"))
-    inner.call("unshare", [C.CLONE_NEWCGROUP], { what: `make the cgroup namespace ${where}`, why: "after joining, so that the container's own group is its root" });
+    inner.call("unshare", [C.CLONE_NEWCGROUP], {
+      what: `make the cgroup namespace ${where}`,
+      why: "after joining, so that the container's own group is its root",
+    });
   inner.call("setsid", [], { what: `start a session ${where}`, why: "no controlling terminal of the host's" });
   if (launch.keyring !== undefined) joinKeyring(inner, launch.keyring, where);
   inner.call("umask", [0], { what: `set the umask ${where}`, why: "modes are as asked while the filesystem is built" });
@@ -111,7 +122,8 @@ export function compileCreate(launch: OciLaunch): Plan {
     awaitByte(inner, meeting.hooked.read, what, "until the runtime's hooks have run");
     if (elsewhere) inner.call("prctl", [C.PR_SET_PDEATHSIG, 0, 0, 0, 0], { what, why: "from here on it belongs to the caller" });
   }
-  if ((config.hooks?.createContainer ?? []).length > 0) inner.call("fchdir", [root], { what: `run the createContainer hooks ${where}`, why: "they find the container's files in their working directory" });
+  if ((config.hooks?.createContainer ?? []).length > 0)
+    inner.call("fchdir", [root], { what: `run the createContainer hooks ${where}`, why: "they find the container's files in their working directory" });
   addInnerHooks(context, "createContainer", { ...hooks, status: "creating" });
   const socket = meeting.console ?? meeting.terminal?.write;
   if (program.terminal && socket !== undefined) {
@@ -129,7 +141,11 @@ export function compileCreate(launch: OciLaunch): Plan {
   const uid = program.user?.uid ?? 0;
   if (!program.terminal && uid !== 0)
     for (const stream of launch.ownStreams)
-      inner.call("fchown", [stream, uid, 0xffffffff], { what: `connect stream ${stream} ${where}`, why: "so that the program can open /dev/stdout again", tolerate: ["EPERM", "EINVAL", "EROFS"] });
+      inner.call("fchown", [stream, uid, 0xffffffff], {
+        what: `connect stream ${stream} ${where}`,
+        why: "so that the program can open /dev/stdout again",
+        tolerate: ["EPERM", "EINVAL", "EROFS"],
+      });
   const kept = meeting.listener ? undefined : keepForGate(context, meeting, Math.max(launch.keepBelow, launch.hookOutput + 1));
   addScheduling(inner, program, config.linux, where);
   enterDirectory(inner, program.cwd, where);
@@ -191,19 +207,35 @@ function meet(context: Context, launch: OciLaunch, newUser: boolean): Meeting {
   const listener = launch.seccompListener;
   return {
     prepared: newUser || launch.network?.outer || launch.networkDevices ? addPipe(outer, "the inside waits here for what only the outside can do") : undefined,
-    built: launch.hooksElsewhere && runtimeHooks ? both(fifo(launch.hooksElsewhere.built)) : runtimeHooks ? addPipe(outer, "the inside has built the environment") : undefined,
-    hooked: launch.hooksElsewhere && runtimeHooks ? both(fifo(launch.hooksElsewhere.hooked)) : runtimeHooks ? addPipe(outer, "the runtime's hooks have run") : undefined,
-    done: launch.end !== "exited" || poststart || launch.monitor ? addPipe(outer, launch.end === "created" ? "closed at the gate" : "closes at execve: the program runs") : undefined,
+    built: launch.hooksElsewhere && runtimeHooks
+      ? both(fifo(launch.hooksElsewhere.built))
+      : runtimeHooks ? addPipe(outer, "the inside has built the environment")
+      : undefined,
+    hooked: launch.hooksElsewhere && runtimeHooks
+      ? both(fifo(launch.hooksElsewhere.hooked))
+      : runtimeHooks ? addPipe(outer, "the runtime's hooks have run")
+      : undefined,
+    done: launch.end !== "exited" || poststart || launch.monitor
+      ? addPipe(outer, launch.end === "created" ? "closed at the gate" : "closes at execve: the program runs")
+      : undefined,
     gate: launch.gate ? fifo(launch.gate.gate) : undefined,
     told: launch.gate ? fifo(launch.gate.told) : undefined,
     console: config.process?.terminal && launch.consoleSocket !== undefined
-      ? connectUnix(outer, launch.consoleSocket, `connect to the console socket "${launch.consoleSocket}" ${where}`, "the terminal's master goes there") : undefined,
+      ? connectUnix(
+        outer,
+        launch.consoleSocket,
+        `connect to the console socket "${launch.consoleSocket}" ${where}`,
+        "the terminal's master goes there",
+      ) : undefined,
     pidfd: launch.pidfdSocket === undefined ? undefined
       : connectUnix(outer, launch.pidfdSocket, `connect to the pidfd socket "${launch.pidfdSocket}" ${where}`, "the first process's pidfd goes there"),
     terminal: config.process?.terminal && launch.monitor ? addSocketPair(outer, "the terminal's master comes out through this") : undefined,
     release: launch.monitor ? addPipe(outer, "the program starts when the monitor is ready for its output") : undefined,
     listener: listener
-      ? { socket: connectUnix(outer, listener.path, `connect to the seccomp agent "${listener.path}" ${where}`, "the listener goes there"), pipes: addListenerPipes(outer) }
+      ? {
+        socket: connectUnix(outer, listener.path, `connect to the seccomp agent "${listener.path}" ${where}`, "the listener goes there"),
+        pipes: addListenerPipes(outer),
+      }
       : undefined,
   };
 }
@@ -221,7 +253,11 @@ function addInnerHooks(context: Context, kind: "createContainer" | "startContain
  * it is closed, not only marked. The few descriptors of the gate move up, out of the way of a resource limit that is
  * set in between, and then down to `base`. Undefined where there is no gate.
  */
-function keepForGate({ inner, where }: Context, { gate, told, done }: Meeting, base: number): { close: () => Pick<Meeting, "gate" | "told" | "done"> } | undefined {
+function keepForGate(
+  { inner, where }: Context,
+  { gate, told, done }: Meeting,
+  base: number,
+): { close: () => Pick<Meeting, "gate" | "told" | "done"> } | undefined {
   if (!gate || !told || !done) return undefined;
   const options = { what: `close descriptors ${where}`, why: "the gate's own are kept" };
   const moved = [gate, told, done.write].map((fd) => inner.call("fcntl", [fd, C.F_DUPFD_CLOEXEC, base + 3], options));
@@ -270,7 +306,11 @@ function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made
   };
   [meeting.prepared?.read, meeting.built?.write, meeting.hooked?.read, meeting.done?.write, meeting.release?.read, meeting.terminal?.write,
     meeting.listener?.pipes.number.write, meeting.console].forEach(close);
-  if (launch.keepBelow > 3) outer.call("close_range", [3, launch.keepBelow - 1, C.CLOSE_RANGE_CLOEXEC], { what: "mark descriptors", why: "the caller's are the program's, not the hooks'" });
+  if (launch.keepBelow > 3)
+    outer.call("close_range", [3, launch.keepBelow - 1, C.CLOSE_RANGE_CLOEXEC], {
+      what: "mark descriptors",
+      why: "the caller's are the program's, not the hooks'",
+    });
   if (launch.birth) recordBirth(context, child, launch.birth);
   if (made.newUser) mapUsers(context, child);
   if (launch.network?.outer) {
@@ -288,13 +328,24 @@ function finishOuter(context: Context, launch: OciLaunch, meeting: Meeting, made
   }
   outer.stage("end");
   if (meeting.listener && launch.seccompListener)
-    sendListener(outer, meeting.listener.pipes, pidfd, child, { socket: meeting.listener.socket, state: launch.state, metadata: launch.seccompListener.metadata }, where);
+    sendListener(
+      outer,
+      meeting.listener.pipes,
+      pidfd,
+      child,
+      { socket: meeting.listener.socket, state: launch.state, metadata: launch.seccompListener.metadata },
+      where,
+    );
   if (launch.monitor && meeting.release && meeting.done && meeting.terminal) {
     const master = receiveDescriptor(outer, meeting.terminal.read, `receive the terminal ${where}`, "its master");
-    handOver(context, launch.monitor, { pid: child, pidfd, release: meeting.release.write, ready: meeting.done.read, stdin: master, stdout: master, stderr: undefined, terminal: true });
+    handOver(context, launch.monitor, {
+      pid: child, pidfd, release: meeting.release.write, ready: meeting.done.read, stdin: master, stdout: master, stderr: undefined,
+      terminal: true,
+    });
     return;
   }
-  if (meeting.done) outer.await(meeting.done.read, { what: `start ${where}`, why: launch.end === "created" ? "until the inside waits at the gate" : "until the program runs" });
+  if (meeting.done)
+    outer.await(meeting.done.read, { what: `start ${where}`, why: launch.end === "created" ? "until the inside waits at the gate" : "until the program runs" });
   if (launch.end !== "created" && !launch.hooksElsewhere) addHooks(outer, config.hooks, "poststart", { ...hooks, status: "running" });
   if (launch.end === "exited") outer.wait({ what: `wait for the program ${where}`, why: "keel ends as it does" });
   else outer.exit(0, { what: `finish ${where}`, why: "the container belongs to the caller from here on" });

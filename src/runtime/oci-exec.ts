@@ -60,14 +60,29 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   outer.stage("cgroup");
   const cgroup = openCgroup(outer, launch.cgroup, where);
   const console = process.terminal && launch.consoleSocket !== undefined
-    ? connectUnix(outer, launch.consoleSocket, `connect to the console socket "${launch.consoleSocket}" ${where}`, "the terminal's master goes there") : undefined;
+    ? connectUnix(
+      outer,
+      launch.consoleSocket,
+      `connect to the console socket "${launch.consoleSocket}" ${where}`,
+      "the terminal's master goes there",
+    ) : undefined;
   const listener = launch.seccompListener
-    ? { socket: connectUnix(outer, launch.seccompListener.path, `connect to the seccomp agent "${launch.seccompListener.path}" ${where}`, "the listener goes there"), pipes: addListenerPipes(outer) }
+    ? { socket: connectUnix(
+      outer,
+      launch.seccompListener.path,
+      `connect to the seccomp agent "${launch.seccompListener.path}" ${where}`,
+      "the listener goes there",
+    ), pipes: addListenerPipes(outer) }
     : undefined;
   const pidfdSocket = launch.pidfdSocket === undefined ? undefined
     : connectUnix(outer, launch.pidfdSocket, `connect to the pidfd socket "${launch.pidfdSocket}" ${where}`, "the process's pidfd goes there");
   const time = launch.timeNamespace
-    ? outer.call("openat", [launch.target, "ns/time", C.O_RDONLY | C.O_CLOEXEC, 0], { what: `open the time namespace ${where}`, why: "before anything is joined" }) : undefined;
+    ? outer.call("openat", [
+      launch.target,
+      "ns/time",
+      C.O_RDONLY | C.O_CLOEXEC,
+      0,
+    ], { what: `open the time namespace ${where}`, why: "before anything is joined" }) : undefined;
   const target = openTarget(plan, launch, where);
   plan.keepBelow = Math.max(launch.keepBelow, launch.target + 1);
   if (time) outer.call("setns", [time, C.CLONE_NEWTIME], { what: `join the time namespace ${where}`, why: "children from here on are born in it" });
@@ -87,11 +102,15 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   if (launch.label) setLabel(inner, launch.label, where);
   target.namespaces.forEach((fd, i) => {
     const [name, flag] = JOINED[i] ?? ["", 0];
-    if (launch.namespaces.has(name)) inner.call("setns", [fd, flag], { what: `join the ${name} namespace ${where}`, why: "a process of the container sees what the container sees" });
+    if (launch.namespaces.has(name))
+      inner.call("setns", [fd, flag], { what: `join the ${name} namespace ${where}`, why: "a process of the container sees what the container sees" });
   });
   // Last: the others may belong to the host's user namespace, for which the container's root counts nothing.
   if (target.user) joinUser(inner, target.user, where);
-  const descriptors: Fd[] = [...target.namespaces, ...(target.user ? [target.user] : []), ...cgroup.tasks, ...(cgroup.directory ? [cgroup.directory] : []), ...target.extra, ...(time ? [time] : [])];
+  const descriptors: Fd[] = [
+    ...target.namespaces, ...(target.user ? [target.user] : []), ...cgroup.tasks, ...(cgroup.directory ? [cgroup.directory] : []),
+    ...target.extra, ...(time ? [time] : []),
+  ];
   for (const fd of descriptors) inner.call("close", [fd], { what: `close a descriptor ${where}`, why: "a way out of the container, no longer needed" });
   inner.call("setsid", [], { what: `start a session ${where}`, why: "no controlling terminal of the host's" });
   inner.call("chdir", ["/"], { what: `enter the root ${where}`, why: "the container's own, as the mount namespace has it" });
@@ -99,10 +118,17 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   const socket = console ?? terminal?.write;
   if (process.terminal && socket !== undefined) {
     inner.stage("terminal");
-    addTerminal(inner, { where, devpts: openDevpts(inner, where), uid, socket, root: undefined, plainNewlines: launch.plainNewlines === true, size: process.consoleSize && { rows: process.consoleSize.height, columns: process.consoleSize.width } });
+    addTerminal(inner, {
+      where, devpts: openDevpts(inner, where), uid, socket, root: undefined, plainNewlines: launch.plainNewlines === true,
+      size: process.consoleSize && { rows: process.consoleSize.height, columns: process.consoleSize.width },
+    });
   } else if (uid !== 0) {
     for (const stream of launch.ownStreams)
-      inner.call("fchown", [stream, uid, 0xffffffff], { what: `connect stream ${stream} ${where}`, why: "so that the program can open /dev/stdout again", tolerate: ["EPERM", "EINVAL", "EROFS"] });
+      inner.call("fchown", [stream, uid, 0xffffffff], {
+        what: `connect stream ${stream} ${where}`,
+        why: "so that the program can open /dev/stdout again",
+        tolerate: ["EPERM", "EINVAL", "EROFS"],
+      });
   }
   inner.stage("identity");
   addScheduling(inner, process, launch.linux, where);
@@ -132,7 +158,9 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
     sendListener(outer, listener.pipes, pidfd, child, { socket: listener.socket, state: launch.state, metadata: launch.seccompListener.metadata }, where);
   if (monitor && release && terminal) {
     const master = receiveDescriptor(outer, terminal.read, `receive the terminal ${where}`, "its master");
-    handOver({ outer, where }, monitor, { pid: child, pidfd, release: release.write, ready: done.read, stdin: master, stdout: master, stderr: undefined, terminal: true });
+    handOver({ outer, where }, monitor, {
+      pid: child, pidfd, release: release.write, ready: done.read, stdin: master, stdout: master, stderr: undefined, terminal: true,
+    });
     return plan;
   }
   outer.await(done.read, { what: `start ${where}`, why: "until the program runs" });

@@ -22,7 +22,11 @@ export function checkProgram(line: Line, process: Process, where: string): void 
   }));
   const [first] = files;
   if (single && first !== undefined) {
-    const directory = line.call("openat", [C.AT_FDCWD, first, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what, why: "a directory may be entered, which is no execution", tolerate: "any" });
+    const directory = line.call("openat", [C.AT_FDCWD, first, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], {
+      what,
+      why: "a directory may be entered, which is no execution",
+      tolerate: "any",
+    });
     line.fail(Errno.EACCES, { what: `${what}: it is a directory`, when: { of: directory, is: "ok" } });
     return;
   }
@@ -50,18 +54,31 @@ export function executeTelling(line: Line, process: Process, told: Fd, where: st
   const argv = stringArray(process.args ?? [], "argv");
   const envp = stringArray(process.env ?? [], "envp");
   const what = `execute "${command}" ${where}`;
-  const attempts = candidates(command, process.env ?? []).map((file) => line.call("execve", [file, argv, envp], { what, why: "the container's program; nothing of ours is left in the process", tolerate: "any" }));
+  const attempts = candidates(command, process.env ?? []).map((file) => line.call("execve", [file, argv, envp], {
+    what,
+    why: "the container's program; nothing of ours is left in the process",
+    tolerate: "any",
+  }));
   const last = attempts.at(-1);
   for (const name of last ? TOLD : []) {
     const text = `Cannot ${what}: exec ${command}: ${errnoText(Errno[name])} (${name})`; // runc's words after the colon: callers look for them
-    line.call("write", [told, text, Buffer.byteLength(text)], { what, why: "for the start command", tolerate: "any", ...(last ? { when: { of: last, is: name } } : {}) });
+    line.call("write", [told, text, Buffer.byteLength(text)], {
+      what,
+      why: "for the start command",
+      tolerate: "any",
+      ...(last ? { when: { of: last, is: name } } : {}),
+    });
   }
   line.fail(Errno.ENOEXEC, { what, why: "nothing could be executed" });
 }
 
 /** A session keyring of the container's own: keys of the host's session are not its to see (keyrings(7)). */
 export function joinKeyring(line: Line, name: string, where: string): void {
-  line.call("keyctl", [KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0], { what: `join a session keyring ${where}`, why: "the caller's keys are not the container's", tolerate: ["ENOSYS"] });
+  line.call("keyctl", [KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0], {
+    what: `join a session keyring ${where}`,
+    why: "the caller's keys are not the container's",
+    tolerate: ["ENOSYS"],
+  });
 }
 
 /** Written through the host's own /proc, while it can still be reached by a descriptor. */

@@ -48,7 +48,8 @@ export function execute(line: Line, process: Process, where: string): ExecCalls 
   const files = candidates(command, process.env ?? []);
   const attempts = files.map((file) =>
     line.call("execve", [file, argv, envp], {
-      what, why: "the container's program; nothing of ours is left in the process", ...(files.length === 1 ? {} : { tolerate: ["ENOENT", "ENOTDIR", "EACCES"] as const }),
+      what, why: "the container's program; nothing of ours is left in the process",
+      ...(files.length === 1 ? {} : { tolerate: ["ENOENT", "ENOTDIR", "EACCES"] as const }),
     }));
   if (files.length > 1) {
     for (const attempt of attempts) line.fail(Errno.EACCES, { what, why: "one was there, but not executable", when: { of: attempt, is: "EACCES" } });
@@ -60,8 +61,14 @@ export function execute(line: Line, process: Process, where: string): ExecCalls 
 /** Everything but 0, 1, 2 (and descriptors to keep) is marked to close; signals are as a new program expects them. */
 export function cleanProcess(line: Line, umask: number, keepBelow: number, where: string): void {
   line.call("umask", [umask], { what: `set the umask ${where}`, why: "the usual one" });
-  line.call("close_range", [keepBelow, 0xffffffff, C.CLOSE_RANGE_CLOEXEC], { what: `close descriptors ${where}`, why: "none of the host's survives into the container (CVE-2024-21626, CVE-2016-9962)" });
-  line.call("rt_sigprocmask", [C.SIG_SETMASK, new Block(8, "sigset_t"), null, 8], { what: `unblock signals ${where}`, why: "keel runs with all of them blocked" });
+  line.call("close_range", [keepBelow, 0xffffffff, C.CLOSE_RANGE_CLOEXEC], {
+    what: `close descriptors ${where}`,
+    why: "none of the host's survives into the container (CVE-2024-21626, CVE-2016-9962)",
+  });
+  line.call("rt_sigprocmask", [C.SIG_SETMASK, new Block(8, "sigset_t"), null, 8], {
+    what: `unblock signals ${where}`,
+    why: "keel runs with all of them blocked",
+  });
 }
 
 /** Besides the streams the one descriptor that keel's init knows of (native/keel/README.md, INIT). */
@@ -86,7 +93,10 @@ export function hideFromOthers(line: Line, where: string): void {
 
 /** The process dies with its parent: a container without its monitor would have nobody to report its end. */
 export function dieWithParent(line: Line, where: string): void {
-  line.call("prctl", [C.PR_SET_PDEATHSIG, C.SIGKILL, 0, 0, 0], { what: `tie the program to its monitor ${where}`, why: "if the monitor is killed, so is the container" });
+  line.call("prctl", [C.PR_SET_PDEATHSIG, C.SIGKILL, 0, 0, 0], {
+    what: `tie the program to its monitor ${where}`,
+    why: "if the monitor is killed, so is the container",
+  });
 }
 
 export type { Fd };

@@ -35,7 +35,13 @@ export function openInRoot(line: Line, root: Fd, path: string, options: ResolveO
  */
 function makeFile(line: Line, root: Fd, parent: Fd, prefix: string, name: string, options: { what: string; mode?: number }): void {
   const { what } = options;
-  const made = openInRoot(line, root, prefix, { flags: C.O_CREAT | C.O_RDONLY | C.O_NONBLOCK | C.O_NOCTTY, mode: options.mode ?? 0o644, what, why: "an empty file to mount on", tolerate: ["ENOENT"] });
+  const made = openInRoot(line, root, prefix, {
+    flags: C.O_CREAT | C.O_RDONLY | C.O_NONBLOCK | C.O_NOCTTY,
+    mode: options.mode ?? 0o644,
+    what,
+    why: "an empty file to mount on",
+    tolerate: ["ENOENT"],
+  });
   line.unless({ of: made, is: "ok" }, () => {
     line.call("unlinkat", [parent, name, 0], { what, why: "a link into nothing makes room", tolerate: ["ENOENT"] });
     line.call("mknodat", [parent, name, C.S_IFREG | (options.mode ?? 0o644), 0], { what, why: "an empty file to mount on" });
@@ -72,9 +78,17 @@ export function makeInRoot(
       });
       line.unless({ of: exists, is: "ok" }, () => {
         if (asFile) makeFile(line, root, parent, prefix, name, options);
-        else line.call("mkdirat", [parent, name, last ? (options.mode ?? 0o755) : 0o755], { what: options.what, why: "a directory that is missing on the way" });
+        else line.call("mkdirat", [parent, name, last ? (options.mode ?? 0o755) : 0o755], {
+          what: options.what,
+          why: "a directory that is missing on the way",
+        });
       });
-      const opened = asFile ? openInRoot(line, root, prefix, { ...resolve, what: options.what, why: "what was just made", when: { of: exists, is: "ENOENT" } }) : line.call(
+      const opened = asFile ? openInRoot(line, root, prefix, {
+        ...resolve,
+        what: options.what,
+        why: "what was just made",
+        when: { of: exists, is: "ENOENT" },
+      }) : line.call(
         "openat2",
         [parent, name, openHow(C.O_PATH | C.O_NOFOLLOW | C.O_CLOEXEC, 0, C.RESOLVE_BENEATH | C.RESOLVE_NO_SYMLINKS), 24],
         { what: options.what, why: "what was just made, not what a link says", when: { of: exists, is: "ENOENT" } },

@@ -55,7 +55,10 @@ export function takeRoot(context: Context, line: Line): Call | undefined {
   const what = `open the root filesystem "${root.path}" ${context.where}`;
   const tree = cloneTree(line, C.AT_FDCWD, root.path, true, { what, why: "a mount of its own, since pivot_root needs one" });
   const slave = ["slave", "rslave"].includes(context.config.linux?.rootfsPropagation ?? "");
-  setAttributes(line, tree, { propagation: slave ? C.MS_SLAVE : C.MS_PRIVATE }, true, { what, why: slave ? "what the host mounts beneath it arrives, as linux.rootfsPropagation asks" : "private as everything else" });
+  setAttributes(line, tree, { propagation: slave ? C.MS_SLAVE : C.MS_PRIVATE }, true, {
+    what,
+    why: slave ? "what the host mounts beneath it arrives, as linux.rootfsPropagation asks" : "private as everything else",
+  });
   return tree;
 }
 
@@ -97,8 +100,14 @@ export function enterRoot(context: Context, root: Fd): void {
   } else if (context.launch.noPivot) {
     // Beneath the moved root they would stay and, as whole mounts that can be seen, allow a user namespace to mount others without masks.
     for (const path of context.launch.fullMounts ?? []) {
-      const gone = line.call("umount2", [path, C.MNT_DETACH], { what, why: "no whole proc or sysfs of the host's stays behind", tolerate: ["EINVAL", "EPERM"] });
-      line.unless({ of: gone, is: "ok" }, () => { line.call("mount", ["tmpfs", path, "tmpfs", C.MS_RDONLY, null], { what, why: "covered where it cannot be taken away" }); });
+      const gone = line.call("umount2", [path, C.MNT_DETACH], {
+        what,
+        why: "no whole proc or sysfs of the host's stays behind",
+        tolerate: ["EINVAL", "EPERM"],
+      });
+      line.unless({ of: gone, is: "ok" }, () => {
+        line.call("mount", ["tmpfs", path, "tmpfs", C.MS_RDONLY, null], { what, why: "covered where it cannot be taken away" });
+      });
     }
     line.call("mount", [".", "/", null, C.MS_MOVE, null], { what, why: "--no-pivot: for a host whose root is a ramfs, which pivot_root refuses" });
     line.call("chroot", ["."], { what, why: "the mount that lies over the old root" });

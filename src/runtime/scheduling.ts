@@ -75,7 +75,10 @@ function setMemoryPolicy(line: Line, { mode, nodes, flags }: NonNullable<Linux["
   const list = nodes ?? "";
   const mask = list.trim() === "" ? undefined : cpuMask(list);
   if (list.trim() !== "" && !mask) throw new SampanError("invalid", `Cannot ${what}: nodes "${list}" is not a list of numbers and ranges`);
-  line.call("set_mempolicy", [value, mask ? new Block(mask, "unsigned long[]") : null, mask ? mask.length * 8 : 0], { what, why: `linux.memoryPolicy: ${mode}` });
+  line.call("set_mempolicy", [value, mask ? new Block(mask, "unsigned long[]") : null, mask ? mask.length * 8 : 0], {
+    what,
+    why: `linux.memoryPolicy: ${mode}`,
+  });
 }
 
 /** sched_setaffinity(2): which CPUs a process may run on. */

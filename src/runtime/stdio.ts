@@ -68,7 +68,11 @@ export function useStreams(line: Line, streams: readonly [Fd, Fd, Fd], uid: numb
   streams.forEach((fd, i) => {
     line.call("dup3", [fd, i, 0], { what: `connect stream ${i} ${where}`, why: ["standard input", "standard output", "standard error"][i] ?? "" });
     if (uid !== 0 && !(i === 0 && input === "null"))
-      line.call("fchown", [i, uid, 0xffffffff], { what: `connect stream ${i} ${where}`, why: "so that the program can open /dev/stdout again", tolerate: ["EPERM", "EINVAL", "EROFS"] });
+      line.call("fchown", [i, uid, 0xffffffff], {
+        what: `connect stream ${i} ${where}`,
+        why: "so that the program can open /dev/stdout again",
+        tolerate: ["EPERM", "EINVAL", "EROFS"],
+      });
   });
 }
 
@@ -104,8 +108,12 @@ export function addTerminal(line: Line, options: TerminalOptions): void {
   const master = line.call("openat", [options.devpts, "ptmx", C.O_RDWR | C.O_NOCTTY | C.O_CLOEXEC, 0], { what, why: "the master side" });
   line.call("ioctl", [master, C.TIOCSPTLCK, new Block(8, "int")], { what, why: "unlocks the other side" });
   if (options.size)
-    line.call("ioctl", [master, C.TIOCSWINSZ, new Block(8, "struct winsize").u16(0, options.size.rows).u16(2, options.size.columns)], { what, why: "the size of the caller's window" });
-  if (options.plainNewlines) line.call("ioctl", [master, C.TCSETS, plainTermios()], { what, why: "the caller's output is no terminal: lines end as in a file" });
+    line.call("ioctl", [master, C.TIOCSWINSZ, new Block(8, "struct winsize").u16(0, options.size.rows).u16(2, options.size.columns)], {
+      what,
+      why: "the size of the caller's window",
+    });
+  if (options.plainNewlines)
+    line.call("ioctl", [master, C.TCSETS, plainTermios()], { what, why: "the caller's output is no terminal: lines end as in a file" });
   const slave = line.call("ioctl", [master, C.TIOCGPTPEER, C.O_RDWR | C.O_NOCTTY | C.O_CLOEXEC], { what, why: "the other side, without a path" });
   sendDescriptor(line, options.socket, master, what, "the master goes to who pumps it");
   useStreams(line, [slave, slave, slave], options.uid, where);

@@ -19,7 +19,10 @@ export function addSysctls(context: Context, proc: Call | undefined): void {
   }
 }
 
-const IPC_NAMES = ["kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"];
+const IPC_NAMES = [
+  "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
+  "kernel.shm_rmid_forced",
+];
 
 /** "net.ipv4.conf.eth0/100.forwarding" and "net/ipv4/conf/eth0.100/forwarding" are the same file (sysctl(8)): its path beneath /proc/sys. */
 export function sysctlPath(name: string): string {

@@ -81,11 +81,14 @@ export function checkProcess(process: Process, at: string, add: Add): void {
 function checkNamespaces(config: RuntimeConfig, namespaces: ReadonlyMap<NamespaceType, string | undefined>, add: Add): void {
   const { linux } = config;
   if (namespaces.size !== (linux?.namespaces ?? []).length) add("linux.namespaces has a type twice");
-  for (const [type, path] of namespaces) if (path !== undefined && !isAbsolute(path)) add(`linux.namespaces: the path ${quote(path)} of ${type} is not absolute`);
-  if (!namespaces.has("mount") && (linux?.maskedPaths ?? []).length + (linux?.readonlyPaths ?? []).length > 0) add("linux.maskedPaths and linux.readonlyPaths need a mount namespace");
+  for (const [type, path] of namespaces)
+    if (path !== undefined && !isAbsolute(path)) add(`linux.namespaces: the path ${quote(path)} of ${type} is not absolute`);
+  if (!namespaces.has("mount") && (linux?.maskedPaths ?? []).length + (linux?.readonlyPaths ?? []).length > 0)
+    add("linux.maskedPaths and linux.readonlyPaths need a mount namespace");
   const isNew = (type: NamespaceType): boolean => namespaces.has(type) && namespaces.get(type) === undefined;
   const mapped = (linux?.uidMappings ?? []).length + (linux?.gidMappings ?? []).length > 0;
-  if (isNew("user") && ((linux?.uidMappings ?? []).length === 0 || (linux?.gidMappings ?? []).length === 0)) add("a new user namespace needs linux.uidMappings and linux.gidMappings");
+  if (isNew("user") && ((linux?.uidMappings ?? []).length === 0 || (linux?.gidMappings ?? []).length === 0))
+    add("a new user namespace needs linux.uidMappings and linux.gidMappings");
   if (mapped && !namespaces.has("user")) add("linux.uidMappings and linux.gidMappings need a user namespace");
   for (const [name, list] of [["uidMappings", linux?.uidMappings], ["gidMappings", linux?.gidMappings]] as const)
     for (const { size } of list ?? []) if (size === 0) add(`linux.${name} has an entry of size 0`);
@@ -99,7 +102,8 @@ function checkNamespaces(config: RuntimeConfig, namespaces: ReadonlyMap<Namespac
   const devices = Object.entries(linux?.netDevices ?? {});
   if (devices.length > 0 && !namespaces.has("network")) add("linux.netDevices needs a network namespace");
   for (const [name, { name: newName = "" }] of devices)
-    for (const text of [name, ...(newName === "" ? [] : [newName])]) if (!isInterfaceName(text)) add(`linux.netDevices: ${quote(text)} is no name of a network device`);
+    for (const text of [name, ...(newName === "" ? [] : [newName])])
+      if (!isInterfaceName(text)) add(`linux.netDevices: ${quote(text)} is no name of a network device`);
 }
 
 function checkHooks(config: RuntimeConfig, add: Add): void {
@@ -123,22 +127,26 @@ function checkLinux({ linux = {}, domainname = "" }: RuntimeConfig, namespaces: 
   for (const [name, value] of Object.entries(linux.sysctl ?? {})) {
     const problem = sysctlProblem(name, namespaces);
     if (problem !== undefined) add(`linux.sysctl: ${quote(name)} ${problem}`);
-    else if (domainname !== "" && value !== domainname && sysctlPath(name) === "kernel/domainname") add(`linux.sysctl: ${quote(name)} is not what the domainname field says`);
+    else if (domainname !== "" && value !== domainname && sysctlPath(name) === "kernel/domainname")
+      add(`linux.sysctl: ${quote(name)} is not what the domainname field says`);
   }
   if (linux.intelRdt !== undefined) add("linux.intelRdt is not supported by this runtime");
   if (linux.personality) {
-    if (!PERSONALITY_DOMAINS.includes(linux.personality.domain)) add(`linux.personality.domain ${quote(linux.personality.domain)} is none of ${PERSONALITY_DOMAINS.join(", ")}`);
+    if (!PERSONALITY_DOMAINS.includes(linux.personality.domain))
+      add(`linux.personality.domain ${quote(linux.personality.domain)} is none of ${PERSONALITY_DOMAINS.join(", ")}`);
     if ((linux.personality.flags ?? []).length > 0) add("linux.personality.flags: there are no flags yet");
   }
   const policy = linux.memoryPolicy;
   if (policy) {
     if (!MEMORY_POLICY_MODES.includes(policy.mode)) add(`linux.memoryPolicy: invalid memory policy mode ${quote(policy.mode)}`);
     for (const flag of policy.flags ?? []) if (!MEMORY_POLICY_FLAGS.includes(flag)) add(`linux.memoryPolicy: invalid memory policy flag ${quote(flag)}`);
-    if (policy.nodes !== undefined && policy.nodes.trim() !== "" && !cpuMask(policy.nodes)) add(`linux.memoryPolicy: invalid memory policy nodes ${quote(policy.nodes)}: not a list of nodes`);
+    if (policy.nodes !== undefined && policy.nodes.trim() !== "" && !cpuMask(policy.nodes))
+      add(`linux.memoryPolicy: invalid memory policy nodes ${quote(policy.nodes)}: not a list of nodes`);
   }
   const profile = linux.seccomp;
   const withErrno = ["SCMP_ACT_ERRNO", "SCMP_ACT_TRACE"];
-  if (profile?.defaultErrnoRet !== undefined && !withErrno.includes(profile.defaultAction)) add(`linux.seccomp.defaultErrnoRet is there, but ${profile.defaultAction} has no errno`);
+  if (profile?.defaultErrnoRet !== undefined && !withErrno.includes(profile.defaultAction))
+    add(`linux.seccomp.defaultErrnoRet is there, but ${profile.defaultAction} has no errno`);
   for (const [i, { action, errnoRet, names }] of (profile?.syscalls ?? []).entries()) {
     if (errnoRet !== undefined && !withErrno.includes(action)) add(`linux.seccomp.syscalls[${i}].errnoRet is there, but ${action} has no errno`);
     if (names.length === 0) add(`linux.seccomp.syscalls[${i}].names is empty`);

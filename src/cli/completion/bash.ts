@@ -4,6 +4,8 @@ import { GLOBAL_FLAGS, NAME_QUERIES } from "./model.ts";
 /** For `source <(sampan completion bash)`, with bash 4 and nothing else. */
 export function bashCompletion({ commands, groups }: CompletionModel): string {
   const top = [...new Set(commands.map(({ path }) => path.split(" ")[0] ?? ""))];
+  const verbsOf = (group: string): string => commands.filter(({ path }) => path.startsWith(`${group} `)).map(({ path }) => path.slice(group.length + 1)).join(" ");
+  const positionals = grouped(commands, (command) => command.positionals.join(" ")).filter(([, kinds]) => kinds !== "");
   const flagNames = (command: CompletionCommand): string => [...command.flags.flatMap(({ names }) => names), "--help"].join(" ");
   return `# bash completion for sampan; written by "sampan completion bash"
 
@@ -16,7 +18,7 @@ ${Object.entries(NAME_QUERIES).map(([kind, query]) => `    ${kind}) "\${__sampan
 # The words after a group's name, and the commands.
 __sampan_commands() {
   case "$1" in
-${groups.map((group) => `    ${group}) echo "${commands.filter(({ path }) => path.startsWith(`${group} `)).map(({ path }) => path.slice(group.length + 1)).join(" ")}" ;;`).join("\n")}
+${groups.map((group) => `    ${group}) echo "${verbsOf(group)}" ;;`).join("\n")}
     "") echo "${top.join(" ")} help" ;;
   esac
 }
@@ -36,7 +38,7 @@ ${grouped(commands, valueCases).filter(([, body]) => body !== "").map(([paths, b
 
 __sampan_positionals() {
   case "$1" in
-${grouped(commands, ({ positionals }) => positionals.join(" ")).filter(([, kinds]) => kinds !== "").map(([paths, kinds]) => `    ${paths}) echo "${kinds}" ;;`).join("\n")}
+${positionals.map(([paths, kinds]) => `    ${paths}) echo "${kinds}" ;;`).join("\n")}
   esac
 }
 

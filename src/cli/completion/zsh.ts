@@ -5,6 +5,10 @@ import { GLOBAL_FLAGS, NAME_QUERIES } from "./model.ts";
 export function zshCompletion({ commands, groups }: CompletionModel): string {
   const single = commands.filter(({ path }) => !path.includes(" "));
   const tops = [...single.map(({ path, summary }) => [path, summary] as const), ...groups.map((group) => [group, `Commands for ${group}`] as const)];
+  const verbsOf = (group: string): string[] =>
+    commands.filter(({ path }) => path.startsWith(`${group} `)).map(({ path, summary }) => quote(`${path.slice(group.length + 1)}:${summary}`));
+  const globals = GLOBAL_FLAGS.map(({ name, takesFile, help }) =>
+    takesFile ? quote(`${name}=[${escape(help)}]:directory:_files -/`) : quote(`${name}[${escape(help)}]`));
   return `#compdef sampan
 # zsh completion for sampan; written by "sampan completion zsh"
 
@@ -29,7 +33,7 @@ _sampan() {
   local -a commands sampan=(\${~words[1]})
   local -A opt_args
   _arguments -C \\
-${GLOBAL_FLAGS.map(({ name, takesFile, help }) => `    ${quote(`${name}${takesFile ? "=" : ""}[${escape(help)}]${takesFile ? ":directory:_files -/" : ""}`)} \\`).join("\n")}
+${globals.map((spec) => `    ${spec} \\`).join("\n")}
     '1: :->command' \\
     '*:: :->rest'
   case $state in
@@ -47,7 +51,7 @@ ${GLOBAL_FLAGS.map(({ name, takesFile, help }) => `    ${quote(`${name}${takesFi
       case $name in
 ${groups.map((group) => `        ${group})
           if (( CURRENT == 2 )); then
-            commands=(${commands.filter(({ path }) => path.startsWith(`${group} `)).map(({ path, summary }) => `\n              ${quote(`${path.slice(group.length + 1)}:${summary}`)}`).join("")}
+            commands=(${verbsOf(group).map((verb) => `\n              ${verb}`).join("")}
             )
             _describe -t commands 'sampan ${group} command' commands
             return

@@ -66,7 +66,8 @@ class Archive implements BlobReader {
 
   async bytes(name: string, maxBytes: number): Promise<Uint8Array> {
     const member = this.require(name);
-    if (member.size > maxBytes) throw new SampanError("invalid", `Cannot load archive "${this.path}": "${name}" has ${member.size} bytes, more than ${maxBytes}`);
+    if (member.size > maxBytes)
+      throw new SampanError("invalid", `Cannot load archive "${this.path}": "${name}" has ${member.size} bytes, more than ${maxBytes}`);
     return Buffer.concat(await Array.fromAsync(this.stream(member)));
   }
 

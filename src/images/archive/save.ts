@@ -61,7 +61,10 @@ export async function* documentFiles(images: readonly NamedImage[], kind: Archiv
 function indexEntries({ image, names }: NamedImage): Descriptor[] {
   const bare = descriptorOf(image.manifest);
   if (names.length === 0) return [bare];
-  return names.map((name) => ({ ...bare, annotations: { "io.containerd.image.name": formatReference(parseReference(name)), "org.opencontainers.image.ref.name": name } }));
+  return names.map((name) => ({
+    ...bare,
+    annotations: { "io.containerd.image.name": formatReference(parseReference(name)), "org.opencontainers.image.ref.name": name },
+  }));
 }
 
 function bytes(name: string, content: Uint8Array): OutputFile {
@@ -85,7 +88,10 @@ async function* exactly({ digest, size }: Descriptor, blobs: BlobReader): AsyncG
     hash.update(chunk);
     yield chunk;
   }
-  const fail = (why: string, code: string): SampanError => new SampanError("invalid", `Cannot save blob "${digest}": ${why}`, { code, hint: "Remove the image and pull or load it again." });
+  const fail = (why: string, code: string): SampanError => new SampanError("invalid", `Cannot save blob "${digest}": ${why}`, {
+    code,
+    hint: "Remove the image and pull or load it again.",
+  });
   if (read !== size) throw fail(`it does not have the ${size} bytes that its manifest says`, "SIZE_INVALID");
   const actual = finishDigest(hash, digestAlgorithm(digest));
   if (actual !== digest) throw fail(`its content on disk has the digest ${actual}`, "DIGEST_INVALID");

@@ -80,7 +80,11 @@ export function missingBlob(digest: Digest, where: string): SampanError {
 }
 
 /** Bytes `start` to `end` of a file, in new buffers. */
-export async function* readRange(read: (buffer: Buffer, position: number) => Promise<{ bytesRead: number }>, start: number, end: number): AsyncGenerator<Uint8Array> {
+export async function* readRange(
+  read: (buffer: Buffer, position: number) => Promise<{ bytesRead: number }>,
+  start: number,
+  end: number,
+): AsyncGenerator<Uint8Array> {
   for (let at = start; at < end; ) {
     const buffer = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, end - at));
     const { bytesRead } = await read(buffer, at);

@@ -30,7 +30,12 @@ async function write(directory: string, name: string, content: Parameters<typeof
     await writeFile(path, content, { flag: "wx", ...(signal === undefined ? {} : { signal }) });
     return path;
   } catch (error) {
-    if (errnoOf(error) === "EEXIST") throw new SampanError("already-exists", `Cannot write image layout "${directory}": it has a file "${name}" already`, { hint: "name a directory that is empty or not there yet" });
+    if (errnoOf(error) === "EEXIST")
+      throw new SampanError(
+        "already-exists",
+        `Cannot write image layout "${directory}": it has a file "${name}" already`,
+        { hint: "name a directory that is empty or not there yet" },
+      );
     await rm(path, { force: true });
     throw error;
   }

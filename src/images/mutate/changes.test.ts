@@ -18,7 +18,12 @@ describe("instructions", () => {
     ["ENTRYPOINT keeps a CMD given with it", ["CMD [\"c\"]", 'ENTRYPOINT ["e"]'], { Cmd: ["c"], Entrypoint: ["e"] }, { Cmd: ["a"] }],
     ["ENV", ['ENV A=1 B="two words" C=$A'], { Env: ["A=0", "B=two words", "C=0"].map((entry) => entry.replace("A=0", "A=1")) }, { Env: ["A=0"] }],
     ["ENV, old form", ["ENV A the  rest \"q  r\" $PATH"], { Env: ["PATH=/bin", "A=the  rest q  r /bin"] }, { Env: ["PATH=/bin"] }],
-    ["ENV expands what is there", ["ENV PATH=/x:$PATH E=${NO:-d} F=${PATH:+set} G='$PATH' H=\\$PATH"], { Env: ["PATH=/x:/bin", "E=d", "F=set", "G=$PATH", "H=$PATH"] }, { Env: ["PATH=/bin"] }],
+    [
+      "ENV expands what is there",
+      ["ENV PATH=/x:$PATH E=${NO:-d} F=${PATH:+set} G='$PATH' H=\\$PATH"],
+      { Env: ["PATH=/x:/bin", "E=d", "F=set", "G=$PATH", "H=$PATH"] },
+      { Env: ["PATH=/bin"] },
+    ],
     ["EXPOSE", ["EXPOSE 80 53/udp 8000-8001/TCP"], { ExposedPorts: { "80/tcp": {}, "53/udp": {}, "8000/tcp": {}, "8001/tcp": {} } }],
     ["LABEL", ['LABEL a=b "c d"="e f"'], { Labels: { old: "1", a: "b", "c d": "e f" } }, { Labels: { old: "1" } }],
     ["USER", ["USER 1000:1000"], { User: "1000:1000" }],
@@ -26,7 +31,11 @@ describe("instructions", () => {
     ["WORKDIR", ["WORKDIR /a", "WORKDIR b/../c"], { WorkingDir: "/a/c" }],
     ["ONBUILD", ["ONBUILD RUN x"], { OnBuild: ["RUN x"] }],
     ["STOPSIGNAL", ["STOPSIGNAL SIGQUIT"], { StopSignal: "SIGQUIT" }],
-    ["HEALTHCHECK", ["HEALTHCHECK --interval=1m30s --timeout=500ms --retries=3 CMD curl x"], { Healthcheck: { Test: ["CMD-SHELL", "curl x"], Interval: 90e9, Timeout: 5e8, Retries: 3 } }],
+    [
+      "HEALTHCHECK",
+      ["HEALTHCHECK --interval=1m30s --timeout=500ms --retries=3 CMD curl x"],
+      { Healthcheck: { Test: ["CMD-SHELL", "curl x"], Interval: 90e9, Timeout: 5e8, Retries: 3 } },
+    ],
     ["HEALTHCHECK NONE", ["HEALTHCHECK none"], { Healthcheck: { Test: ["NONE"] } }],
   ];
   for (const [what, changes, expected, before] of cases) {
@@ -37,7 +46,10 @@ describe("instructions", () => {
 });
 
 describe("refused", () => {
-  for (const change of ["", "RUN x", "ENV", "ENV A", "ENV =x", 'LABEL a="b', "EXPOSE 0", "EXPOSE 80/icmp", "EXPOSE 9-8", "USER a b", "ONBUILD FROM x", "HEALTHCHECK CMD", "HEALTHCHECK --interval=5 CMD x", "HEALTHCHECK --x=1 CMD x", "STOPSIGNAL a;b", "ENV A=${"]) {
+  for (const change of [
+    "", "RUN x", "ENV", "ENV A", "ENV =x", 'LABEL a="b', "EXPOSE 0", "EXPOSE 80/icmp", "EXPOSE 9-8", "USER a b", "ONBUILD FROM x",
+    "HEALTHCHECK CMD", "HEALTHCHECK --interval=5 CMD x", "HEALTHCHECK --x=1 CMD x", "STOPSIGNAL a;b", "ENV A=${",
+  ]) {
     test(JSON.stringify(change), () => {
       expect(() => after([change])).toThrow("Cannot apply change");
     });

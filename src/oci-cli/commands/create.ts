@@ -11,7 +11,8 @@ export const command: Command = {
     const flags = parseFlags("create", words, FLAGS);
     const [id = ""] = positional("create", flags, ["container-id"]);
     const { settle, tellPid } = await createContainer(context, id, {
-      bundle: flags.value("bundle") ?? ".", config: flags.value("config"), consoleSocket: flags.value("console-socket"), pidfdSocket: flags.value("pidfd-socket"), pidFile: flags.value("pid-file"),
+      bundle: flags.value("bundle") ?? ".", config: flags.value("config"), consoleSocket: flags.value("console-socket"),
+      pidfdSocket: flags.value("pidfd-socket"), pidFile: flags.value("pid-file"),
       preserveFds: count("create", flags, "preserve-fds"), noPivot: flags.has("no-pivot"), noNewKeyring: flags.has("no-new-keyring"), end: "created",
     });
     const { report } = await settle();

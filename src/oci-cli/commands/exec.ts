@@ -36,7 +36,9 @@ async function runProcess(context: Context, id: string, flags: Flags, args: read
   const release = flags.has("detach") ? undefined : forwardSignals(running);
   const pidFile = flags.value("pid-file");
   const started = (): number | undefined => (running.peek() === "started" ? running.born()?.child : undefined);
-  const told = pidFile === undefined || flags.has("detach") ? Promise.resolve(false) : writeWhenKnown(started, (pid) => { writePidFile(pidFile, pid); }, running.finished);
+  const told = pidFile === undefined || flags.has("detach")
+    ? Promise.resolve(false)
+    : writeWhenKnown(started, (pid) => { writePidFile(pidFile, pid); }, running.finished);
   told.catch(() => { running.kill(9); }); // a caller that cannot know the process does not get it; thrown below
   const { code, report } = await running.finished;
   release?.();

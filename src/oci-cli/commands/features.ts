@@ -22,7 +22,8 @@ export function features(): Record<string, unknown> {
       capabilities: allCapabilities(),
       cgroup: { v1: true, v2: true, systemd: true, systemdUser: false, rdma: true },
       seccomp: {
-        enabled: existsSync("/proc/sys/kernel/seccomp"), actions: ACTIONS.map((name) => `SCMP_ACT_${name}`), operators: OPERATORS.map((name) => `SCMP_CMP_${name}`), archs,
+        enabled: existsSync("/proc/sys/kernel/seccomp"), actions: ACTIONS.map((name) => `SCMP_ACT_${name}`),
+        operators: OPERATORS.map((name) => `SCMP_CMP_${name}`), archs,
         knownFlags: FLAGS, supportedFlags: FLAGS,
       },
       apparmor: { enabled: true }, selinux: { enabled: true }, intelRdt: { enabled: false },

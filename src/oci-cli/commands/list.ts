@@ -14,7 +14,8 @@ export const command: Command = {
     positional("list", flags, []);
     const format = flags.value("format") ?? "table";
     // Where nothing was ever created, the default place need not be there; a place that was named has to.
-    if (!existsSync(context.root) && context.root !== DEFAULT_ROOT) throw new SampanError("not-found", `Cannot list containers: "${context.root}": no such file or directory`);
+    if (!existsSync(context.root) && context.root !== DEFAULT_ROOT)
+      throw new SampanError("not-found", `Cannot list containers: "${context.root}": no such file or directory`);
     const states = listIds(context.root).flatMap((id) => {
       try {
         return [describeState(loadContainer(context.root, id))];
@@ -26,7 +27,10 @@ export const command: Command = {
     });
     if (flags.has("quiet")) print(1, states.map(({ id }) => `${String(id)}\n`).join(""));
     else if (format === "json") print(1, `${states.length === 0 ? "null" : JSON.stringify(states)}\n`);
-    else if (format === "table") print(1, table([["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"], ...states.map(({ id, pid, status, bundle, created, owner }) => [id, pid, status, bundle, created, owner].map(String))]));
+    else if (format === "table") print(1, table([
+      ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"],
+      ...states.map(({ id, pid, status, bundle, created, owner }) => [id, pid, status, bundle, created, owner].map(String)),
+    ]));
     else throw new SampanError("invalid", `Cannot list containers: invalid format option "${format}": it is table or json`);
     return Promise.resolve(0);
   },

@@ -11,7 +11,8 @@ export const command: Command = {
     const [id = ""] = positional("pause", parseFlags("pause", words, []), ["container-id"]);
     const container = loadContainer(context.root, id);
     const status = statusOf(container);
-    if (status !== "running" && status !== "created") throw new SampanError("wrong-state", `Cannot pause container "${id}": container not running or created: ${status}`);
+    if (status !== "running" && status !== "created")
+      throw new SampanError("wrong-state", `Cannot pause container "${id}": container not running or created: ${status}`);
     if (!container.state.cgroup) throw new SampanError("unsupported", `Cannot pause container "${id}": it has no cgroup`);
     await freeze(container.state.cgroup.paths);
     return 0;

@@ -15,7 +15,8 @@ export const command: Command = {
     const [id, ...options] = flags.rest;
     if (id === undefined) throw new SampanError("invalid", 'Cannot run "ps": it takes <container-id>, and nothing was given');
     const format = flags.value("format") ?? "table";
-    if (format !== "table" && format !== "json") throw new SampanError("invalid", `Cannot list processes: invalid format option "${format}": it is table or json`);
+    if (format !== "table" && format !== "json")
+      throw new SampanError("invalid", `Cannot list processes: invalid format option "${format}": it is table or json`);
     // After the container's id the format may come too, as runc has it.
     const later = parseTrailing(options);
     const container = loadContainer(context.root, id);

@@ -11,7 +11,8 @@ export const command: Command = {
     const [id = ""] = positional("resume", parseFlags("resume", words, []), ["container-id"]);
     const container = loadContainer(context.root, id);
     const status = statusOf(container);
-    if (status !== "paused" || !container.state.cgroup) throw new SampanError("wrong-state", `Cannot resume container "${id}": container not paused: it is ${status}`);
+    if (status !== "paused" || !container.state.cgroup)
+      throw new SampanError("wrong-state", `Cannot resume container "${id}": container not paused: it is ${status}`);
     await thaw(container.state.cgroup.paths);
     return 0;
   },

@@ -8,7 +8,10 @@ import { forwardSignals } from "../forward.ts";
 import { writeWhenKnown } from "../pid-file.ts";
 import { readInit } from "../state.ts";
 
-const FLAGS = ["bundle b=", "config f=", "console-socket=", "pidfd-socket=", "pid-file=", "preserve-fds=", "no-pivot", "no-new-keyring", "detach d", "keep", "no-subreaper"];
+const FLAGS = [
+  "bundle b=", "config f=", "console-socket=", "pidfd-socket=", "pid-file=", "preserve-fds=", "no-pivot", "no-new-keyring", "detach d",
+  "keep", "no-subreaper",
+];
 
 export const command: Command = {
   summary: "Make a container, start it and, unless detached, wait for its end and delete it",
@@ -19,7 +22,8 @@ export const command: Command = {
     const detach = flags.has("detach");
     const pidFile = flags.value("pid-file");
     const created = await createContainer(context, id, {
-      bundle: flags.value("bundle") ?? ".", config: flags.value("config"), consoleSocket: flags.value("console-socket"), pidfdSocket: flags.value("pidfd-socket"), pidFile,
+      bundle: flags.value("bundle") ?? ".", config: flags.value("config"), consoleSocket: flags.value("console-socket"),
+      pidfdSocket: flags.value("pidfd-socket"), pidFile,
       preserveFds: count("run", flags, "preserve-fds"), noPivot: flags.has("no-pivot"), noNewKeyring: flags.has("no-new-keyring"),
       end: detach ? "started" : "exited",
     });

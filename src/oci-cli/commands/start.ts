@@ -17,7 +17,9 @@ export const command: Command = {
     const refuse = (reason: string): never => {
       throw new SampanError("wrong-state", `Cannot start container "${id}": ${reason}`);
     };
-    if (status !== "created") refuse(status === "stopped" ? "cannot start a container that has stopped" : status === "creating" ? "cannot start a container that is still being created" : `cannot start an already running container: it is ${status}`);
+    if (status === "stopped") refuse("cannot start a container that has stopped");
+    if (status === "creating") refuse("cannot start a container that is still being created");
+    if (status !== "created") refuse(`cannot start an already running container: it is ${status}`);
     const raw = storedConfig(container.files);
     const config = raw.includes('"poststart"') || !raw.includes('"process"') ? parseRuntimeConfig(raw, container.files.config) : undefined;
     if (config && !config.process) refuse("its config has no process");

@@ -22,12 +22,14 @@ function numberOf(flags: Flags, name: string, bytes: boolean): number | undefine
   const match = /^(-?\d+(?:\.\d+)?)\s*([a-z]?)(?:i?b)?$/i.exec(text);
   const scale = SCALE[(match?.[2] ?? "").toLowerCase()];
   const value = match && scale !== undefined ? Number(match[1]) * scale : NaN;
-  if (!Number.isInteger(value) || (!bytes && scale !== 1)) throw new SampanError("invalid", `Cannot update the container: --${name} "${text}" is not a ${bytes ? "number of bytes" : "whole number"}`);
+  if (!Number.isInteger(value) || (!bytes && scale !== 1))
+    throw new SampanError("invalid", `Cannot update the container: --${name} "${text}" is not a ${bytes ? "number of bytes" : "whole number"}`);
   return value;
 }
 
 function resourcesOf(flags: Flags): Resources {
-  for (const name of ["l3-cache-schema", "mem-bw-schema"]) if (flags.value(name) !== undefined) throw new SampanError("unsupported", `Cannot update the container: --${name}: Intel RDT is not supported`);
+  for (const name of ["l3-cache-schema", "mem-bw-schema"])
+    if (flags.value(name) !== undefined) throw new SampanError("unsupported", `Cannot update the container: --${name}: Intel RDT is not supported`);
   const file = flags.value("resources");
   if (file !== undefined) {
     try {

@@ -18,7 +18,11 @@ export class DbusError extends SampanError {}
 /** A connection to a bus, or straight to a service that listens itself. One reader, calls answered in any order. */
 export class Connection implements Disposable {
   readonly #socket: Socket;
-  readonly #waiting = new Set<{ readonly wants: (message: Message) => boolean; readonly resolve: (message: Message) => void; readonly reject: (error: unknown) => void }>();
+  readonly #waiting = new Set<{
+    readonly wants: (message: Message) => boolean;
+    readonly resolve: (message: Message) => void;
+    readonly reject: (error: unknown) => void;
+  }>();
   #pending = Buffer.alloc(0);
   #serial = 0;
 
@@ -30,7 +34,9 @@ export class Connection implements Disposable {
   static async open(path: string): Promise<Connection> {
     const socket = createConnection(path);
     await new Promise<void>((resolve, reject) => {
-      socket.once("error", (error) => { reject(new SampanError("unavailable", `Cannot connect to "${path}": ${errnoOf(error) ?? messageOf(error)}`, { cause: error })); });
+      socket.once("error", (error) => {
+        reject(new SampanError("unavailable", `Cannot connect to "${path}": ${errnoOf(error) ?? messageOf(error)}`, { cause: error }));
+      });
       socket.once("connect", resolve);
     });
     const connection = new Connection(socket);
@@ -109,13 +115,15 @@ export class Connection implements Disposable {
     const reply = this.#next(({ kind, replySerial }) => replySerial === serial && (kind === METHOD_RETURN || kind === ERROR), `call ${member}`);
     this.#socket.write(encodeMessage({ kind: METHOD_CALL, serial, ...target, member, signature, body }));
     const { kind, error, body: result } = await reply;
-    if (kind === ERROR) throw new DbusError("unavailable", `Cannot call ${member}: ${typeof result[0] === "string" ? result[0] : (error ?? "it failed")}`, { code: error });
+    if (kind === ERROR)
+      throw new DbusError("unavailable", `Cannot call ${member}: ${typeof result[0] === "string" ? result[0] : (error ?? "it failed")}`, { code: error });
     return result;
   }
 
   /** The next signal of a name that `wants` accepts. Ask before doing what brings it about. */
   signal(member: string, wants: (body: readonly unknown[]) => boolean): Promise<readonly unknown[]> {
-    return this.#next((message) => message.kind === SIGNAL && message.member === member && wants(message.body), `see the signal ${member}`).then(({ body }) => body);
+    return this.#next((message) => message.kind === SIGNAL && message.member === member && wants(message.body), `see the signal ${member}`).then(({ body }) =>
+      body);
   }
 
   [Symbol.dispose](): void {

@@ -8,7 +8,9 @@ export const ERROR = 3;
 export const SIGNAL = 4;
 
 /** Header fields by number (D-Bus specification, "Header Fields"). */
-const FIELDS = { path: [1, "o"], interface: [2, "s"], member: [3, "s"], error: [4, "s"], replySerial: [5, "u"], destination: [6, "s"], signature: [8, "g"] } as const;
+const FIELDS = {
+  path: [1, "o"], interface: [2, "s"], member: [3, "s"], error: [4, "s"], replySerial: [5, "u"], destination: [6, "s"], signature: [8, "g"],
+} as const;
 const FIXED = 16;
 const MAX_BYTES = 1 << 27;
 
@@ -54,7 +56,9 @@ export function messageLength(bytes: Uint8Array): number | undefined {
 export function decodeMessage(bytes: Uint8Array): Message {
   const little = bytes[0] === 0x6c;
   const reader = new Reader(bytes, little);
-  const [, kind, , , , serial, fields] = ["y", "y", "y", "y", "u", "u", "a(yv)"].map((type) => reader.read(type)) as [number, number, number, number, number, number, [number, Variant][]];
+  const [, kind, , , , serial, fields] = [
+    "y", "y", "y", "y", "u", "u", "a(yv)",
+  ].map((type) => reader.read(type)) as [number, number, number, number, number, number, [number, Variant][]];
   reader.align(8);
   const known = new Map<number, string>(Object.entries(FIELDS).map(([name, [number]]) => [number, name]));
   const named = Object.fromEntries(fields.flatMap(([number, { value }]) => (known.has(number) ? [[known.get(number) ?? "", value]] : []))) as Partial<Message>;

@@ -5,7 +5,8 @@ import { decodeMessage, encodeMessage, messageLength, Reader, splitSignature, Wr
 describe("values", () => {
   test("what is written is read back, aligned as the specification has it", () => {
     const cases: [string, unknown][] = [
-      ["s", "slice"], ["b", true], ["u", 7], ["t", 2n ** 64n - 1n], ["as", ["a", "b"]], ["ay", [1, 2, 3]], ["a(sv)", [["Name", { type: "t", value: 5n }], ["Other", { type: "as", value: [] }]]],
+      ["s", "slice"], ["b", true], ["u", 7], ["t", 2n ** 64n - 1n], ["as", ["a", "b"]], ["ay", [1, 2, 3]],
+      ["a(sv)", [["Name", { type: "t", value: 5n }], ["Other", { type: "as", value: [] }]]],
     ];
     for (const [type, value] of cases) {
       const reader = new Reader(new Writer().write("y", 1).write(type, value).bytes, true);

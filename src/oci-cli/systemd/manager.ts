@@ -39,7 +39,8 @@ export class Manager implements Disposable {
 
   /** A unit that is no file: it goes when its last process does. */
   async start(unit: string, properties: readonly Property[]): Promise<void> {
-    const begin = (): Promise<string> => this.#job(unit, () => this.#connection.call(MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))", [unit, "replace", properties, []]));
+    const begin = (): Promise<string> =>
+      this.#job(unit, () => this.#connection.call(MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))", [unit, "replace", properties, []]));
     let result: string;
     try {
       result = await begin();

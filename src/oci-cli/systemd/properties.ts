@@ -21,7 +21,8 @@ export function limitProperties(resources: Resources, unified: boolean): Propert
   const result: Property[] = [];
   if (memory?.limit !== undefined && memory.limit !== 0) result.push(limit(unified ? "MemoryMax" : "MemoryLimit", memory.limit));
   if (unified && memory?.reservation !== undefined && memory.reservation !== 0) result.push(limit("MemoryLow", Math.max(memory.reservation, 0)));
-  if (unified && memory?.swap !== undefined && memory.swap !== 0) result.push(limit("MemorySwapMax", memory.swap < 0 ? -1 : Math.max(memory.swap - Math.max(memory.limit ?? 0, 0), 0)));
+  if (unified && memory?.swap !== undefined && memory.swap !== 0)
+    result.push(limit("MemorySwapMax", memory.swap < 0 ? -1 : Math.max(memory.swap - Math.max(memory.limit ?? 0, 0), 0)));
   if (cpu?.shares !== undefined && cpu.shares !== 0) result.push(unified ? u64("CPUWeight", weightFromShares(cpu.shares)) : u64("CPUShares", cpu.shares));
   if (cpu?.period !== undefined && cpu.period !== 0) result.push(u64("CPUQuotaPeriodUSec", cpu.period));
   if (cpu?.quota !== undefined && cpu.quota !== 0) {

@@ -22,7 +22,11 @@ function isUnified(context: Context): boolean {
  * Has systemd make a container's scope. A scope begins with a process and ends with its last one, so that one of ours, which does nothing,
  * holds it until the container's first process is there; what is returned lets go of it.
  */
-export async function startScope(context: Context, unit: Unit, given: { id: string; config: RuntimeConfig; resources: Resources; directory: string }): Promise<() => void> {
+export async function startScope(
+  context: Context,
+  unit: Unit,
+  given: { id: string; config: RuntimeConfig; resources: Resources; directory: string },
+): Promise<() => void> {
   const unified = isUnified(context);
   const session = await Session.open({ keel: context.keel, directory: given.directory });
   try {

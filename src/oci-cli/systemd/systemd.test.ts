@@ -36,9 +36,15 @@ describe("properties", () => {
   });
 
   test("annotations are properties; seconds become microseconds; what cannot be read is an error", () => {
-    const given = { "org.systemd.property.TimeoutStopSec": "7", "org.systemd.property.CollectMode": "'inactive-or-failed'", "org.systemd.property.After": "['a.service', 'b.service']", other: "x" };
+    const given = {
+      "org.systemd.property.TimeoutStopSec": "7",
+      "org.systemd.property.CollectMode": "'inactive-or-failed'",
+      "org.systemd.property.After": "['a.service', 'b.service']",
+      other: "x",
+    };
     expect(annotatedProperties(given)).toEqual([
-      ["TimeoutStopUSec", { type: "t", value: 7_000_000n }], ["CollectMode", { type: "s", value: "inactive-or-failed" }], ["After", { type: "as", value: ["a.service", "b.service"] }],
+      ["TimeoutStopUSec", { type: "t", value: 7_000_000n }], ["CollectMode", { type: "s", value: "inactive-or-failed" }],
+      ["After", { type: "as", value: ["a.service", "b.service"] }],
     ]);
     expect(() => annotatedProperties({ "org.systemd.property.X": "1" })).toThrow();
     expect(() => annotatedProperties({ "org.systemd.property.Name": "{}" })).toThrow("no value that is known");

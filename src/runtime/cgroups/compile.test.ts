@@ -24,7 +24,9 @@ const hybrid = parseCgroupHost(
 const compile = (resources: Resources, host: CgroupHost, read: ReadText = nothing, docker = true): CgroupPlan =>
   compileCgroup(resources, host, "/sampan/ab", { read, ...(docker ? { defaultSwap: "double" as const } : {}) });
 /** "memory/memory.limit_in_bytes=5" for each write, without the common part of the path. */
-const written = (plan: CgroupPlan): string[] => plan.writes.map((write) => `${write.path.slice(top.length + 1).replace(/\/?sampan\/ab\/(?=[^/]*$)/, (found) => (found.startsWith("/") ? "/" : ""))}=${write.value}`);
+const written = (plan: CgroupPlan): string[] =>
+  plan.writes.map((write) =>
+    `${write.path.slice(top.length + 1).replace(/\/?sampan\/ab\/(?=[^/]*$)/, (found) => (found.startsWith("/") ? "/" : ""))}=${write.value}`);
 /** Those of the container's own group. */
 const limits = (plan: CgroupPlan): string[] => written({ ...plan, writes: plan.writes.filter(({ path }) => !path.endsWith("cgroup.subtree_control")) });
 const problemsOf = (resources: Resources, host: CgroupHost, read: ReadText = nothing): string => {
@@ -40,7 +42,10 @@ const problemsOf = (resources: Resources, host: CgroupHost, read: ReadText = not
 describe("which hierarchies", () => {
   test("v1: what stats, pause, devices and later limits need, each once; cpuset only when asked", () => {
     const plan = compile({}, v1);
-    expect(plan.remove.map((path) => path.slice(top.length + 1))).toEqual(["memory/sampan/ab", "cpu,cpuacct/sampan/ab", "pids/sampan/ab", "blkio/sampan/ab", "devices/sampan/ab", "freezer/sampan/ab", "systemd/sampan/ab"]);
+    expect(plan.remove.map((path) => path.slice(top.length + 1))).toEqual([
+      "memory/sampan/ab", "cpu,cpuacct/sampan/ab", "pids/sampan/ab", "blkio/sampan/ab", "devices/sampan/ab", "freezer/sampan/ab",
+      "systemd/sampan/ab",
+    ]);
     expect(plan.join.v1TaskFiles).toHaveLength(7);
     expect(plan.join.v2Directory).toBeUndefined();
     expect(plan.writes).toEqual([]);
@@ -62,17 +67,29 @@ describe("which hierarchies", () => {
     expect(compile({}, v2).remove).toEqual([`${top}/sampan/ab`]);
     expect(written(compile({}, v2))).toEqual(["cgroup.subtree_control=+memory +cpu +pids +io", "sampan/cgroup.subtree_control=+memory +cpu +pids +io"]);
     const read: ReadText = (path) => (path === `${top}/cgroup.subtree_control` ? "cpu io memory pids\n" : "memory\n");
-    expect(written(compile({ cpu: { cpus: "0" } }, v2, read))).toEqual(["cgroup.subtree_control=+cpuset", "sampan/cgroup.subtree_control=+cpuset", "sampan/cgroup.subtree_control=+cpu +pids +io", "cpuset.cpus=0"]);
+    expect(written(compile({ cpu: { cpus: "0" } }, v2, read))).toEqual([
+      "cgroup.subtree_control=+cpuset",
+      "sampan/cgroup.subtree_control=+cpuset",
+      "sampan/cgroup.subtree_control=+cpu +pids +io",
+      "cpuset.cpus=0",
+    ]);
     expect(written(compile({}, v2, () => "cpu io memory pids cpuset\n"))).toEqual([]);
   });
   test("v2: a group above that hands nothing on is an error where a limit needs it, and no matter where it does not", () => {
     const handing = compile({ memory: { limit: 4096 } }, v2).writes.filter(({ path }) => path.endsWith("cgroup.subtree_control"));
-    expect(handing.map(({ value, ignoreErrno }) => [value, ignoreErrno?.includes("EBUSY") === true])).toEqual([["+memory", false], ["+cpu +pids +io", true], ["+memory", false], ["+cpu +pids +io", true]]);
+    expect(handing.map(({ value, ignoreErrno }) => [value, ignoreErrno?.includes("EBUSY") === true])).toEqual([
+      ["+memory", false],
+      ["+cpu +pids +io", true],
+      ["+memory", false],
+      ["+cpu +pids +io", true],
+    ]);
   });
   test("v2: one more process is born beside the first where the container's group itself takes none", () => {
     const { join } = compile({}, v2);
     const beside = (control: string, text: string, host = v2): string | undefined =>
-      joinBeside(join, host.unified, () => text, (path) => (path === `${top}/sampan/ab/cgroup.subtree_control` ? control : undefined)).v2Directory?.slice(top.length);
+      joinBeside(join, host.unified, () => text, (path) => (path === `${top}/sampan/ab/cgroup.subtree_control` ? control : undefined)).v2Directory?.slice(
+        top.length,
+      );
     expect(beside("", "0::/sampan/ab/init\n")).toBe("/sampan/ab");
     expect(beside("memory\n", "0::/sampan/ab/init.scope\n")).toBe("/sampan/ab/init.scope");
     expect(beside("memory\n", "0::/sampan/ab\n")).toBe("/sampan/ab");
@@ -121,7 +138,8 @@ describe("memory", () => {
 describe("cpu and cpuset", () => {
   test("period before quota, idle last", () => {
     expect(written(compile({ cpu: { quota: 4000, period: 50_000, shares: 512, burst: 10, idle: 1 } }, v1))).toEqual([
-      "cpu,cpuacct/cpu.shares=512", "cpu,cpuacct/cpu.cfs_period_us=50000", "cpu,cpuacct/cpu.cfs_quota_us=4000", "cpu,cpuacct/cpu.cfs_burst_us=10", "cpu,cpuacct/cpu.idle=1",
+      "cpu,cpuacct/cpu.shares=512", "cpu,cpuacct/cpu.cfs_period_us=50000", "cpu,cpuacct/cpu.cfs_quota_us=4000",
+      "cpu,cpuacct/cpu.cfs_burst_us=10", "cpu,cpuacct/cpu.idle=1",
     ]);
     expect(limits(compile({ cpu: { quota: 250_000, shares: 512 } }, v2))).toEqual(["cpu.weight=50", "cpu.max=250000 100000"]);
     expect(limits(compile({ cpu: { quota: -1 } }, v2))).toEqual([]);
@@ -171,7 +189,10 @@ describe("other controllers", () => {
     ]);
     const { network: _, ...rest } = resources;
     const plan = compile(rest, v2, () => "cpu cpuset io memory pids hugetlb rdma");
-    expect(written(plan)).toEqual(["pids.max=10", "io.bfq.weight=default 500", "io.max=8:0 rbps=100 wiops=7", "hugetlb.2MB.max=0", "hugetlb.2MB.rsvd.max=0", "rdma.max=mlx5_0 hca_handle=3"]);
+    expect(written(plan)).toEqual([
+      "pids.max=10", "io.bfq.weight=default 500", "io.max=8:0 rbps=100 wiops=7", "hugetlb.2MB.max=0", "hugetlb.2MB.rsvd.max=0",
+      "rdma.max=mlx5_0 hca_handle=3",
+    ]);
     expect(plan.writes[1]?.orElse).toEqual({ path: `${top}/sampan/ab/io.weight`, value: "default 4950" });
     expect(plan.writes[2]?.expect).toMatchObject({ line: "8:0 rbps=100 wbps=max riops=max wiops=7" });
     expect(problemsOf(resources, v2)).toContain("network.classID");
@@ -199,7 +220,8 @@ describe("other controllers", () => {
 test("a limit whose controller is missing is an error that names all flags at once", () => {
   const bare = parseCgroupHost(mount(30, "cpu", "cpu"), "2:cpu:/\n", nothing);
   const text = problemsOf({ memory: { limit: 1 }, pids: { limit: 1 }, cpu: { cpus: "0" }, blockIO: { weight: 10 }, devices: defaultDeviceRules() }, bare);
-  for (const part of ["--memory:", '"memory"', "--pids-limit:", "--cpuset-cpus:", "--blkio-weight:", "device rules:", "cgroup_enable=memory"]) expect(text).toContain(part);
+  for (const part of ["--memory:", '"memory"', "--pids-limit:", "--cpuset-cpus:", "--blkio-weight:", "device rules:", "cgroup_enable=memory"])
+    expect(text).toContain(part);
   // Without a limit asked for, nothing is missed.
   expect(compile({ memory: { limit: -1 }, pids: { limit: -1 } }, bare).remove).toEqual([`${top}/cpu/sampan/ab`]);
 });

@@ -27,8 +27,16 @@ export function sectionsOf(resources: Resources, path: string, fresh: boolean): 
   const counts = fresh ? isSet : (): boolean => true;
   const sections: Section[] = [];
   if (memory !== undefined && asked({ ...memory, checkBeforeUpdate: undefined, swappiness: (memory.swappiness ?? -1) >= 0 ? true : undefined }, counts)) {
-    const option = memory.limit !== undefined ? "--memory" : memory.swap !== undefined ? "--memory-swap" : memory.reservation !== undefined ? "--memory-reservation" : "memory limits";
-    sections.push({ controllers: ["memory"], option, apply: (context, { version }) => (version === 1 ? v1.memoryV1(context, memory) : v2.memoryV2(context, memory)) });
+    const option = memory.limit !== undefined
+      ? "--memory"
+      : memory.swap !== undefined ? "--memory-swap"
+      : memory.reservation !== undefined ? "--memory-reservation"
+      : "memory limits";
+    sections.push({
+      controllers: ["memory"],
+      option,
+      apply: (context, { version }) => (version === 1 ? v1.memoryV1(context, memory) : v2.memoryV2(context, memory)),
+    });
   }
   if (cpu !== undefined) {
     const { cpus, mems, ...time } = cpu;
@@ -53,10 +61,18 @@ export function sectionsOf(resources: Resources, path: string, fresh: boolean): 
   }
   if (blockIO !== undefined && asked(blockIO, isSet)) {
     const option = blockIO.weight !== undefined ? "--blkio-weight" : "block I/O limits";
-    sections.push({ controllers: ["blkio", "io"], option, apply: (context, { version }) => (version === 1 ? v1.blockIoV1(context, blockIO) : v2.blockIoV2(context, blockIO)) });
+    sections.push({
+      controllers: ["blkio", "io"],
+      option,
+      apply: (context, { version }) => (version === 1 ? v1.blockIoV1(context, blockIO) : v2.blockIoV2(context, blockIO)),
+    });
   }
   if (hugepageLimits !== undefined && hugepageLimits.length > 0) {
-    sections.push({ controllers: ["hugetlb"], option: "hugepageLimits", apply: (context, { version }) => (version === 1 ? v1.hugetlbV1(context, hugepageLimits) : v2.hugetlbV2(context, hugepageLimits)) });
+    sections.push({
+      controllers: ["hugetlb"],
+      option: "hugepageLimits",
+      apply: (context, { version }) => (version === 1 ? v1.hugetlbV1(context, hugepageLimits) : v2.hugetlbV2(context, hugepageLimits)),
+    });
   }
   const classId = network?.classID;
   if (classId !== undefined && classId !== 0) {
@@ -217,7 +233,12 @@ function compileDevices(
  * Below the top of the machine a group with processes in it hands nothing on (EBUSY), which is what an engine inside a
  * container finds at the top of its cgroup namespace: what is only wanted is then done without, what is required is an error.
  */
-export function enableControllers(unified: Hierarchy | undefined, steps: readonly string[], controllers: { readonly required: ReadonlySet<string>; readonly wanted?: readonly string[] }, options: CompileOptions): CgroupWrite[] {
+export function enableControllers(
+  unified: Hierarchy | undefined,
+  steps: readonly string[],
+  controllers: { readonly required: ReadonlySet<string>; readonly wanted?: readonly string[] },
+  options: CompileOptions,
+): CgroupWrite[] {
   const { required, wanted = [] } = controllers;
   if (unified === undefined || required.size + wanted.length === 0) return [];
   const writes: CgroupWrite[] = [];
@@ -271,7 +292,12 @@ export function joinOf(paths: CgroupPaths): CgroupPlan["join"] {
  *
  * @param firstProcess gives the text of /proc/PID/cgroup of the container's first process
  */
-export function joinBeside(join: CgroupPlan["join"], unified: Hierarchy | undefined, firstProcess: () => string, read: CompileOptions["read"]): CgroupPlan["join"] {
+export function joinBeside(
+  join: CgroupPlan["join"],
+  unified: Hierarchy | undefined,
+  firstProcess: () => string,
+  read: CompileOptions["read"],
+): CgroupPlan["join"] {
   const { v2Directory } = join;
   if (v2Directory === undefined || unified === undefined) return join;
   if ((read(`${v2Directory}/cgroup.subtree_control`) ?? "").trim() === "") return join;

@@ -62,13 +62,24 @@ function lastRuleWins(rules: readonly DeviceCgroupRule[], request: Request): boo
 
 const number = fc.constantFrom(undefined, 0, 1, 2, 0x8000_0001, 0xffff_fffe);
 const rule: fc.Arbitrary<DeviceCgroupRule> = fc
-  .record({ allow: fc.boolean(), type: fc.constantFrom(undefined, "a", "b", "c"), major: number, minor: number, access: fc.constantFrom("r", "w", "m", "rw", "rwm") })
+  .record({
+    allow: fc.boolean(),
+    type: fc.constantFrom(undefined, "a", "b", "c"),
+    major: number,
+    minor: number,
+    access: fc.constantFrom("r", "w", "m", "rw", "rwm"),
+  })
   .map(({ allow, type, major, minor, access }) => ({
     allow, access, ...(type === undefined ? {} : { type }), ...(major === undefined ? {} : { major }), ...(minor === undefined ? {} : { minor }),
   }));
 const rules = fc.oneof(fc.array(rule, { maxLength: 6 }), fc.array(rule, { maxLength: 6 }).map((list) => [{ allow: false, access: "rwm" }, ...list]));
 const request = (access: fc.Arbitrary<number>): fc.Arbitrary<Request> =>
-  fc.record({ type: fc.constantFrom("b" as const, "c" as const), major: fc.constantFrom(0, 1, 2, 0x8000_0001), minor: fc.constantFrom(0, 1, 0xffff_fffe), access });
+  fc.record({
+    type: fc.constantFrom("b" as const, "c" as const),
+    major: fc.constantFrom(0, 1, 2, 0x8000_0001),
+    minor: fc.constantFrom(0, 1, 0xffff_fffe),
+    access,
+  });
 
 describe("device rules", () => {
   test("one kind of access: the program says what the last matching rule says", () => {
@@ -103,8 +114,14 @@ describe("device rules", () => {
     const { policy, problems } = devicePolicy(defaultDeviceRules());
     expect(problems).toEqual([]);
     const program = deviceProgram(policy);
-    const verdict = (type: "b" | "c", major: number, minor: number, access: string): boolean => interpret(program, { type, major, minor, access: bits(access) }) === 1;
-    for (const [major, minor] of [[1, 3], [1, 5], [1, 7], [1, 8], [1, 9], [5, 0], [5, 1], [5, 2], [136, 0], [136, 77]] as const) expect(verdict("c", major, minor, "rw")).toBe(true);
+    const verdict = (
+      type: "b" | "c",
+      major: number,
+      minor: number,
+      access: string,
+    ): boolean => interpret(program, { type, major, minor, access: bits(access) }) === 1;
+    for (const [major, minor] of [[1, 3], [1, 5], [1, 7], [1, 8], [1, 9], [5, 0], [5, 1], [5, 2], [136, 0], [136, 77]] as const)
+      expect(verdict("c", major, minor, "rw")).toBe(true);
     expect(verdict("b", 254, 0, "m")).toBe(true);
     expect(verdict("b", 254, 0, "r")).toBe(false);
     expect(verdict("b", 1, 3, "r")).toBe(false);
@@ -119,13 +136,26 @@ describe("device rules", () => {
   });
 
   test("neighbouring rules merge; a denied part of an allowed rule is taken out", () => {
-    const list = devicePolicy([{ allow: false }, { allow: true, type: "c", major: 1, access: "r" }, { allow: true, type: "c", major: 1, access: "wm" }, { allow: false, type: "c", major: 1, access: "m" }]);
+    const list = devicePolicy([
+      { allow: false },
+      { allow: true, type: "c", major: 1, access: "r" },
+      { allow: true, type: "c", major: 1, access: "wm" },
+      { allow: false, type: "c", major: 1, access: "m" },
+    ]);
     expect(list.policy.exceptions.map(formatException)).toEqual(["c 1:* rw"]);
   });
 
   test("what Linux could not hold is refused, not lost", () => {
-    expect(devicePolicy([{ allow: false }, { allow: true, type: "c", major: 1, access: "rwm" }, { allow: false, type: "c", major: 1, minor: 3, access: "rwm" }]).problems).toHaveLength(1);
-    expect(devicePolicy([{ allow: true, type: "p", access: "r" }, { allow: true, type: "c", access: "x" }, { allow: true, type: "c", major: 1.5 }]).problems).toHaveLength(3);
+    expect(devicePolicy([
+      { allow: false },
+      { allow: true, type: "c", major: 1, access: "rwm" },
+      { allow: false, type: "c", major: 1, minor: 3, access: "rwm" },
+    ]).problems).toHaveLength(1);
+    expect(devicePolicy([
+      { allow: true, type: "p", access: "r" },
+      { allow: true, type: "c", access: "x" },
+      { allow: true, type: "c", major: 1.5 },
+    ]).problems).toHaveLength(3);
   });
 
   test('"a" with a restriction does not open everything', () => {

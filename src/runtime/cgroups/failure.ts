@@ -43,7 +43,11 @@ export function cgroupWriteFailure(write: CgroupWrite, errno: string): SampanErr
       return new SampanError("unsupported", message("this kernel has no such setting"), options());
     case "EBUSY":
       if (is("cgroup.subtree_control")) {
-        return new SampanError("conflict", message("processes sit in that group itself, and cgroup v2 hands controllers on from empty groups only"), options(moveOutHint(write.path.slice(0, -"/cgroup.subtree_control".length))));
+        return new SampanError(
+          "conflict",
+          message("processes sit in that group itself, and cgroup v2 hands controllers on from empty groups only"),
+          options(moveOutHint(write.path.slice(0, -"/cgroup.subtree_control".length))),
+        );
       }
       if (write.controller === "memory") return new SampanError("conflict", message("more than that is in use and cannot be reclaimed"), options());
       return new SampanError("conflict", message("the group is in use in a way that forbids it"), options());

@@ -41,11 +41,17 @@ describe("readStats", () => {
     const paths: CgroupPaths = { controllers, directories: [directory] };
     expect(readStats(paths)).toEqual({
       cpu: { usageNs: 3000000001, userNs: 2000000000, systemNs: 1000000001, periods: 10, throttledPeriods: 4, throttledNs: 777 },
-      memory: { usageBytes: 1000, workingSetBytes: 800, inactiveFileBytes: 200, maxUsageBytes: 2000, limitBytes: 8192, anonBytes: 600, fileBytes: 300, swapBytes: 500, swapLimitBytes: 8192, oomKills: 2 },
+      memory: {
+        usageBytes: 1000, workingSetBytes: 800, inactiveFileBytes: 200, maxUsageBytes: 2000, limitBytes: 8192, anonBytes: 600,
+        fileBytes: 300, swapBytes: 500, swapLimitBytes: 8192, oomKills: 2,
+      },
       pids: { current: 3 },
       io: {
         readBytes: 11, writeBytes: 20, reads: 2, writes: 3,
-        devices: [{ major: 8, minor: 0, readBytes: 10, writeBytes: 20, reads: 2, writes: 3 }, { major: 8, minor: 16, readBytes: 1, writeBytes: 0, reads: 0, writes: 0 }],
+        devices: [
+          { major: 8, minor: 0, readBytes: 10, writeBytes: 20, reads: 2, writes: 3 },
+          { major: 8, minor: 16, readBytes: 1, writeBytes: 0, reads: 0, writes: 0 },
+        ],
       },
     });
     expect(oomKilled(paths)).toBe(true);
@@ -71,7 +77,10 @@ describe("readStats", () => {
     const paths: CgroupPaths = { controllers, unified: directory, directories: [directory] };
     const stats = readStats(paths);
     expect(stats.cpu).toEqual({ usageNs: 5_000_000, userNs: 3_000_000, systemNs: 2_000_000, periods: 1, throttledPeriods: 1, throttledNs: 9000 });
-    expect(stats.memory).toEqual({ usageBytes: 4096, workingSetBytes: 0, inactiveFileBytes: 5000, maxUsageBytes: 8192, anonBytes: 1000, fileBytes: 2000, swapBytes: 7, swapLimitBytes: 0, oomKills: 0 });
+    expect(stats.memory).toEqual({
+      usageBytes: 4096, workingSetBytes: 0, inactiveFileBytes: 5000, maxUsageBytes: 8192, anonBytes: 1000, fileBytes: 2000, swapBytes: 7,
+      swapLimitBytes: 0, oomKills: 0,
+    });
     expect(stats.pids).toEqual({ current: 1, limit: 20 });
     expect(stats.io).toMatchObject({ readBytes: 100, writeBytes: 200, reads: 3, writes: 4 });
     expect(oomKilled(paths)).toBe(false);
@@ -79,6 +88,10 @@ describe("readStats", () => {
 
   test("a group that is gone has no figures", () => {
     const gone = join(root, "gone");
-    expect(readStats({ controllers: { memory: { version: 1, directory: gone }, pids: { version: 1, directory: gone } }, unified: gone, directories: [gone] })).toEqual({});
+    expect(readStats({
+      controllers: { memory: { version: 1, directory: gone }, pids: { version: 1, directory: gone } },
+      unified: gone,
+      directories: [gone],
+    })).toEqual({});
   });
 });

@@ -65,7 +65,10 @@ export interface CgroupPaths {
 export interface CgroupJoin {
   /** Open with O_PATH | O_DIRECTORY and pass to clone3 with CLONE_INTO_CGROUP (kernel 5.7). */
   readonly v2Directory?: string;
-  /** Where the group hands controllers on, and so takes no process itself (cgroups(7), "no internal processes"): the child of it to use instead, made if missing. */
+  /**
+   * Where the group hands controllers on, and so takes no process itself (cgroups(7), "no internal processes"): the child of it to use
+   * instead, made if missing.
+   */
   readonly v2Leaf?: string;
   /** Open before the clone; the child, which has one thread, writes "0" to each before execve. */
   readonly v1TaskFiles: readonly string[];

@@ -20,7 +20,14 @@ export interface UpdatePlan {
 }
 
 /** Pure but for `read`; throws "unsupported" as `compileCgroup` does. */
-export function compileUpdate(resources: Resources, host: CgroupHost, path: string, paths: CgroupPaths, read: ReadText, options: Pick<CompileOptions, "keepSum"> = {}): UpdatePlan {
+export function compileUpdate(
+  resources: Resources,
+  host: CgroupHost,
+  path: string,
+  paths: CgroupPaths,
+  read: ReadText,
+  options: Pick<CompileOptions, "keepSum"> = {},
+): UpdatePlan {
   const problems: string[] = [];
   const hints: string[] = [];
   const settings: CgroupWrite[] = [];
@@ -44,7 +51,10 @@ export function compileUpdate(resources: Resources, host: CgroupHost, path: stri
         for (const name of hierarchy.controllers) controllers[name] = { version: 1, directory };
       }
     }
-    return { directory: controllers[controller]?.directory ?? directory, controller, fresh: !known && hierarchy.version === 1, options: { ...options, read }, writes: settings, problems };
+    return {
+      directory: controllers[controller]?.directory ?? directory, controller, fresh: !known && hierarchy.version === 1,
+      options: { ...options, read }, writes: settings, problems,
+    };
   };
 
   for (const section of sectionsOf(resources, path, false)) {
@@ -103,7 +113,13 @@ function checkMemory({ memory }: Resources, paths: CgroupPaths, read: ReadText, 
  *
  * @param path as it was given to `compileCgroup`
  */
-export function applyUpdate(resources: Resources, host: CgroupHost, path: string, paths: CgroupPaths, options: Pick<CompileOptions, "keepSum"> = {}): CgroupPaths {
+export function applyUpdate(
+  resources: Resources,
+  host: CgroupHost,
+  path: string,
+  paths: CgroupPaths,
+  options: Pick<CompileOptions, "keepSum"> = {},
+): CgroupPaths {
   const plan = compileUpdate(resources, host, path, paths, readText, options);
   const done: { path: string; before: string }[] = [];
   const made: string[] = [];

@@ -42,17 +42,29 @@ export function memoryV1(context: SettingsContext, memory: MemoryResources): voi
     set(context, "memory.soft_limit_in_bytes", memory.reservation, { why, option: "--memory-reservation", equals: wholePages(memory.reservation, options) });
   }
   if (memory.kernel !== undefined && memory.kernel > 0) {
-    set(context, "memory.kmem.limit_in_bytes", memory.kernel, { why: "kernel memory, on kernels before 5.16", option: "--kernel-memory", equals: wholePages(memory.kernel, options) });
+    set(context, "memory.kmem.limit_in_bytes", memory.kernel, {
+      why: "kernel memory, on kernels before 5.16",
+      option: "--kernel-memory",
+      equals: wholePages(memory.kernel, options),
+    });
   }
   if (memory.kernelTCP !== undefined && memory.kernelTCP > 0) {
-    set(context, "memory.kmem.tcp.limit_in_bytes", memory.kernelTCP, { why: "TCP buffers", option: "memory.kernelTCP", equals: wholePages(memory.kernelTCP, options) });
+    set(context, "memory.kmem.tcp.limit_in_bytes", memory.kernelTCP, {
+      why: "TCP buffers",
+      option: "memory.kernelTCP",
+      equals: wholePages(memory.kernelTCP, options),
+    });
   }
   if (memory.swappiness !== undefined && memory.swappiness >= 0) {
     set(context, "memory.swappiness", memory.swappiness, { why: "how readily its pages go to swap", option: "--memory-swappiness" });
   }
   if (memory.disableOOMKiller === true || (memory.disableOOMKiller === false && !context.fresh)) {
     const value = memory.disableOOMKiller ? "1" : "0";
-    set(context, "memory.oom_control", value, { why: "wait at the limit instead of being killed", option: "--oom-kill-disable", line: `oom_kill_disable ${value}` });
+    set(context, "memory.oom_control", value, {
+      why: "wait at the limit instead of being killed",
+      option: "--oom-kill-disable",
+      line: `oom_kill_disable ${value}`,
+    });
   }
 }
 
@@ -145,7 +157,11 @@ export function pidsV1(context: SettingsContext, limit: number): void {
 export function blockIoV1(context: SettingsContext, io: BlockIoResources): void {
   // bfq has had its own names since CFQ went with kernel 5.0.
   if (io.weight !== undefined && io.weight > 0) {
-    set(context, "blkio.bfq.weight", io.weight, { why: "its part when the disk is contended", option: "--blkio-weight", orElse: { file: "blkio.weight", value: String(io.weight) } });
+    set(context, "blkio.bfq.weight", io.weight, {
+      why: "its part when the disk is contended",
+      option: "--blkio-weight",
+      orElse: { file: "blkio.weight", value: String(io.weight) },
+    });
   }
   if (io.leafWeight !== undefined && io.leafWeight > 0) {
     set(context, "blkio.leaf_weight", io.leafWeight, { why: "its own part beside its children's (CFQ)", option: "blockIO.leafWeight" });
@@ -154,10 +170,19 @@ export function blockIoV1(context: SettingsContext, io: BlockIoResources): void 
     const number = `${device.major}:${device.minor}`;
     if (device.weight !== undefined && device.weight > 0) {
       const value = `${number} ${device.weight}`;
-      set(context, "blkio.bfq.weight_device", value, { why: "its part of this disk", option: "--blkio-weight-device", line: value, orElse: { file: "blkio.weight_device", value } });
+      set(context, "blkio.bfq.weight_device", value, {
+        why: "its part of this disk",
+        option: "--blkio-weight-device",
+        line: value,
+        orElse: { file: "blkio.weight_device", value },
+      });
     }
     if (device.leafWeight !== undefined && device.leafWeight > 0) {
-      set(context, "blkio.leaf_weight_device", `${number} ${device.leafWeight}`, { why: "its own part of this disk (CFQ)", option: "blockIO.weightDevice", equals: false });
+      set(context, "blkio.leaf_weight_device", `${number} ${device.leafWeight}`, {
+        why: "its own part of this disk (CFQ)",
+        option: "blockIO.weightDevice",
+        equals: false,
+      });
     }
   }
   for (const [devices, file, option] of [
@@ -197,7 +222,11 @@ export function netClassV1(context: SettingsContext, classId: number): void {
 
 export function netPriorityV1(context: SettingsContext, priorities: readonly { name: string; priority: number }[]): void {
   for (const { name, priority } of priorities) {
-    set(context, "net_prio.ifpriomap", `${name} ${priority}`, { why: "the priority of its packets on this interface", option: "network.priorities", line: `${name} ${priority}` });
+    set(context, "net_prio.ifpriomap", `${name} ${priority}`, {
+      why: "the priority of its packets on this interface",
+      option: "network.priorities",
+      line: `${name} ${priority}`,
+    });
   }
 }
 
@@ -211,9 +240,17 @@ export function devicesV1(context: SettingsContext, policy: DevicePolicy): void 
     for (const rule of list) set(context, "devices.deny", rule, { why: "but not this device", option: "--device-cgroup-rule", equals: false });
     return;
   }
-  set(context, "devices.deny", "a", { why: "no device at all", option: "--device-cgroup-rule", ...(list.length === 0 ? { expect: { path, lines: [] } } : { equals: false }) });
+  set(context, "devices.deny", "a", {
+    why: "no device at all",
+    option: "--device-cgroup-rule",
+    ...(list.length === 0 ? { expect: { path, lines: [] } } : { equals: false }),
+  });
   list.forEach((rule, index) => {
     const last = index === list.length - 1;
-    set(context, "devices.allow", rule, { why: "but this device", option: "--device-cgroup-rule", ...(last ? { expect: { path, lines: list } } : { equals: false }) });
+    set(context, "devices.allow", rule, {
+      why: "but this device",
+      option: "--device-cgroup-rule",
+      ...(last ? { expect: { path, lines: list } } : { equals: false }),
+    });
   });
 }

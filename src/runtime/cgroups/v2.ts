@@ -36,14 +36,19 @@ export function memoryV2(context: SettingsContext, memory: MemoryResources): voi
     const [limit, swap] = ["memory.max", "memory.swap.max"].map((file) => Number(currentText(context, file) ?? "NaN"));
     const rest = (limit ?? NaN) + (swap ?? NaN) - memory.limit; // NaN where either is "max", or swap is not counted
     if (rest < 0) refuse(context, "--memory", `memory and swap together are limited to ${rest + memory.limit}; raise --memory-swap in the same update`);
-    else if (rest >= 0) set(context, "memory.swap.max", rest, { why: "memory and swap together stay as they are", option: "--memory", equals: wholePages(rest, options) });
+    else if (rest >= 0)
+      set(context, "memory.swap.max", rest, { why: "memory and swap together stay as they are", option: "--memory", equals: wholePages(rest, options) });
   }
   if (memory.limit !== undefined && !(context.fresh && memory.limit < 0)) {
     set(context, "memory.max", max(memory.limit), { why: "the most memory before the OOM killer runs", option: "--memory", equals: shown(memory.limit) });
   }
   if (memory.reservation !== undefined && !(context.fresh && memory.reservation <= 0)) {
     const value = Math.max(0, memory.reservation);
-    set(context, "memory.low", value, { why: "what reclaim tries to leave it under pressure", option: "--memory-reservation", equals: wholePages(value, options) });
+    set(context, "memory.low", value, {
+      why: "what reclaim tries to leave it under pressure",
+      option: "--memory-reservation",
+      equals: wholePages(value, options),
+    });
   }
   const gone = "cgroup v2 has no such setting";
   if (memory.kernel !== undefined && memory.kernel > 0) refuse(context, "--kernel-memory", `${gone}; kernel memory counts as memory there`);
@@ -90,14 +95,25 @@ export function cpusetV2(context: SettingsContext, cpu: CpuResources, above: rea
 export function blockIoV2(context: SettingsContext, io: BlockIoResources): void {
   if (io.weight !== undefined && io.weight > 0) {
     const fallback = { file: "io.weight", value: `default ${ioWeightFromBlkio(io.weight)}` };
-    set(context, "io.bfq.weight", `default ${io.weight}`, { why: "its part when the disk is contended", option: "--blkio-weight", line: `default ${io.weight}`, orElse: fallback });
+    set(context, "io.bfq.weight", `default ${io.weight}`, {
+      why: "its part when the disk is contended",
+      option: "--blkio-weight",
+      line: `default ${io.weight}`,
+      orElse: fallback,
+    });
   }
   for (const device of io.weightDevice ?? []) {
-    if (device.leafWeight !== undefined && device.leafWeight > 0) refuse(context, "blockIO.weightDevice leafWeight", "only CFQ had it, which kernel 5.0 removed");
+    if (device.leafWeight !== undefined && device.leafWeight > 0)
+      refuse(context, "blockIO.weightDevice leafWeight", "only CFQ had it, which kernel 5.0 removed");
     if (device.weight === undefined || device.weight <= 0) continue;
     const number = `${device.major}:${device.minor}`;
     const fallback = { file: "io.weight", value: `${number} ${ioWeightFromBlkio(device.weight)}` };
-    set(context, "io.bfq.weight", `${number} ${device.weight}`, { why: "its part of this disk", option: "--blkio-weight-device", line: `${number} ${device.weight}`, orElse: fallback });
+    set(context, "io.bfq.weight", `${number} ${device.weight}`, {
+      why: "its part of this disk",
+      option: "--blkio-weight-device",
+      line: `${number} ${device.weight}`,
+      orElse: fallback,
+    });
   }
   if (io.leafWeight !== undefined && io.leafWeight > 0) refuse(context, "blockIO.leafWeight", "only CFQ had it, which kernel 5.0 removed");
 

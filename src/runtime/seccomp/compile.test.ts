@@ -56,7 +56,11 @@ test("every action has the kernel's result", () => {
     expect([action, verdict(filter, 0)]).toEqual([action, result]);
     expect(verdict(filter, 1)).toBe(SECCOMP_RET_ERRNO | 95);
     if (action === "SCMP_ACT_NOTIFY") continue;
-    const fallback: Seccomp = { defaultAction: action, ...(errnoRet !== undefined && { defaultErrnoRet: errnoRet }), syscalls: [{ names: ["exit_group"], action: "SCMP_ACT_ERRNO", errnoRet: 95 }] };
+    const fallback: Seccomp = {
+      defaultAction: action,
+      ...(errnoRet !== undefined && { defaultErrnoRet: errnoRet }),
+      syscalls: [{ names: ["exit_group"], action: "SCMP_ACT_ERRNO", errnoRet: 95 }],
+    };
     expect([action, verdict(filterOf(fallback), 5)]).toEqual([action, result]);
   }
 });
@@ -66,7 +70,10 @@ test("flags: SPEC_ALLOW unless the profile says otherwise; NOTIFY asks for a lis
   expect(flags({})).toBe(4);
   expect(flags({ flags: [] })).toBe(0);
   expect(flags({ flags: ["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_TSYNC"] })).toBe(2);
-  const notify = compileSeccomp({ defaultAction: "SCMP_ACT_ALLOW", flags: ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"], syscalls: [{ names: ["mkdir"], action: "SCMP_ACT_NOTIFY" }] }, "x64");
+  const notify = compileSeccomp(
+    { defaultAction: "SCMP_ACT_ALLOW", flags: ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"], syscalls: [{ names: ["mkdir"], action: "SCMP_ACT_NOTIFY" }] },
+    "x64",
+  );
   expect([notify.flags, notify.notify]).toEqual([40, true]);
   expect(compileSeccomp({ defaultAction: "SCMP_ACT_ALLOW" }, "x64").notify).toBe(false);
 });
@@ -149,7 +156,12 @@ test("i386's socketcall and ipc obey the rules for the calls they stand for", ()
 
 test("a program beyond the kernel's limit is refused with its size", () => {
   const args = (index: number): SeccompArg[] => [0, 1, 2, 3, 4].map((position) => ({ index: position, value: 1000 + index, op: "SCMP_CMP_GE" }));
-  const syscalls = Array.from({ length: 200 }, (_, index): SeccompRule => ({ names: ["read"], action: "SCMP_ACT_ERRNO", errnoRet: index + 2, args: args(index) }));
+  const syscalls = Array.from({ length: 200 }, (_, index): SeccompRule => ({
+    names: ["read"],
+    action: "SCMP_ACT_ERRNO",
+    errnoRet: index + 2,
+    args: args(index),
+  }));
   expect(() => compileSeccomp({ defaultAction: "SCMP_ACT_ALLOW", syscalls }, "x64")).toThrow(/needs \d+ BPF instructions, the kernel takes 4096/);
   const fits = compileSeccomp({ defaultAction: "SCMP_ACT_ALLOW", syscalls: syscalls.slice(0, 150) }, "x64");
   expect(fits.program.length / 8).toBeGreaterThan(3000);

@@ -56,7 +56,10 @@ const argumentSamples: Readonly<Record<string, readonly (readonly bigint[])[]>> 
   ipc: [...Array(26).keys()].map((call) => [BigInt(call), 1n]),
   personality: [0n, 8n, 0x20000n, 0x20008n, 0xffff_ffffn, -1n, 1n, 0x40000n, high, high + 8n].map((value) => [value]),
   clone: [0n, 0x11n, ...Array.from({ length: 40 }, (_, bit) => 1n << BigInt(bit))].map((flags) => [flags]),
-  ioctl: [0x5401n, 0x5411n, 0x5412n, 0x5413n, 0x5414n, 0x541bn, 0x541cn, 0x541dn, 0x8004_5430n, -0x7ffb_abd0n, 0n, -1n, 0x5412n + high, 0x541cn + high, 0x5412n - high].map(
+  ioctl: [
+    0x5401n, 0x5411n, 0x5412n, 0x5413n, 0x5414n, 0x541bn, 0x541cn, 0x541dn, 0x8004_5430n, -0x7ffb_abd0n, 0n, -1n, 0x5412n + high,
+    0x541cn + high, 0x5412n - high,
+  ].map(
     (command) => [0n, command],
   ),
 };
@@ -76,7 +79,8 @@ function differences(arch: Arch, caps: readonly string[], kernel: string, option
       for (const args of argumentSamples[name ?? ""] ?? [[]]) {
         const mine = ours.run({ arch: audit[abi], nr, args }).result;
         const theirs = docker.verdict(abi, nr, name === undefined ? [] : [name], args);
-        if (mine !== theirs) found.push(`${abi} ${name ?? nr}(${args.map((value) => `0x${BigInt.asUintN(64, value).toString(16)}`).join()}) ${describe(mine)}, not ${describe(theirs)}`);
+        if (mine !== theirs)
+          found.push(`${abi} ${name ?? nr}(${args.map((value) => `0x${BigInt.asUintN(64, value).toString(16)}`).join()}) ${describe(mine)}, not ${describe(theirs)}`);
       }
     }
   }
@@ -138,7 +142,10 @@ test("attack surface: refused on every ABI with the default capabilities", () =>
         const nr = syscallTable(abi).get(name);
         return nr === undefined ? undefined : filter.run({ arch: audit[abi], nr, args }).result;
       };
-      for (const name of ["io_uring_setup", "io_uring_enter", "io_uring_register", "keyctl", "add_key", "request_key", "userfaultfd", "bpf", "mount", "unshare", "setns", "kexec_load", "perf_event_open", "open_by_handle_at"]) {
+      for (const name of [
+        "io_uring_setup", "io_uring_enter", "io_uring_register", "keyctl", "add_key", "request_key", "userfaultfd", "bpf", "mount",
+        "unshare", "setns", "kexec_load", "perf_event_open", "open_by_handle_at",
+      ]) {
         expect([abi, name, verdict(name)]).toEqual([abi, name, SECCOMP_RET_ERRNO | 1]);
       }
       expect([abi, verdict("clone3")]).toEqual([abi, SECCOMP_RET_ERRNO | 38]);

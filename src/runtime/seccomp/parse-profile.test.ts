@@ -130,7 +130,8 @@ test("files of another shape", () => {
 });
 
 test("a rule that does not apply is still checked for its form, and a parsed profile compiles", () => {
-  expect(() => rulesOf([{ names: ["read"], action: "SCMP_ACT_ALLOW", args: [7], includes: { caps: ["CAP_BPF"] } }])).toThrow("syscalls[0].args[0] is no object");
+  expect(() =>
+    rulesOf([{ names: ["read"], action: "SCMP_ACT_ALLOW", args: [7], includes: { caps: ["CAP_BPF"] } }])).toThrow("syscalls[0].args[0] is no object");
   const profile = parse({ defaultAction: "SCMP_ACT_ERRNO", syscalls: [{ names: ["read", "recv", "no_such_call"], action: "SCMP_ACT_ALLOW" }] });
   expect(compileSeccomp(profile, "x64", "web.json").unknown).toEqual(["recv", "no_such_call"]);
 });

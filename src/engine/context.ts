@@ -132,7 +132,10 @@ export function makePrivate(path: string): void {
 /** Refuses early and once, before anything else goes wrong in a less readable way. */
 export function requireRoot(): void {
   if (process.geteuid?.() !== 0)
-    throw new SampanError("denied", "Cannot run containers: Sampan needs root", { hint: "Run it with sudo; containers without root are not there yet", exitCode: 125 });
+    throw new SampanError("denied", "Cannot run containers: Sampan needs root", {
+      hint: "Run it with sudo; containers without root are not there yet",
+      exitCode: 125,
+    });
 }
 
 export type { ContainerId };

@@ -27,7 +27,9 @@ describe("every use case", () => {
       return kindOf(given instanceof Promise ? given : readAll(given as AsyncIterable<unknown>));
     };
     const rooms = Object.entries(engine).filter(([, room]) => typeof room === "object");
-    const methods = rooms.flatMap(([room, api]) => Object.entries(api as object).map(([name, method]) => ({ name: `${room}.${name}`, method: method as unknown }))); // an object, as was seen
+    // an object, as was seen
+    const methods = rooms.flatMap(([room, api]) =>
+      Object.entries(api as object).map(([name, method]) => ({ name: `${room}.${name}`, method: method as unknown })));
     expect(methods.length).toBeGreaterThan(55);
     for (const { name, method } of methods) expect([name, await call(method, AbortSignal.abort())]).toEqual([name, "cancelled"]);
     await engine[Symbol.asyncDispose]();
@@ -36,7 +38,9 @@ describe("every use case", () => {
 });
 
 describe("a cancellation", () => {
-  const waits = (options: { signal: AbortSignal }): Promise<string> => new Promise((_, reject) => { options.signal.addEventListener("abort", () => { reject(options.signal.reason as Error); }); }); // an AbortError
+  // an AbortError
+  const waits = (options: { signal: AbortSignal }): Promise<string> =>
+    new Promise((_, reject) => { options.signal.addEventListener("abort", () => { reject(options.signal.reason as Error); }); });
   async function* counts(options: { signal: AbortSignal }): AsyncGenerator<number> {
     for (let count = 0; !options.signal.aborted; count++) {
       yield count;

@@ -26,7 +26,9 @@ export async function seccompFor(context: EngineContext, profile: string, capabi
     if (errnoOf(error) !== "ENOENT") throw error;
   }
   const { compileSeccomp, defaultSeccompProfile, parseSeccompProfile } = await import("../runtime/seccomp/index.ts");
-  const oci = text === undefined ? defaultSeccompProfile(capabilities, arch, kernelVersion) : parseSeccompProfile(text, { where: "--security-opt seccomp", arch, capabilities, kernelVersion });
+  const oci = text === undefined
+    ? defaultSeccompProfile(capabilities, arch, kernelVersion)
+    : parseSeccompProfile(text, { where: "--security-opt seccomp", arch, capabilities, kernelVersion });
   const { program, flags } = compileSeccomp(oci, arch);
   const bytes = Buffer.alloc(8 + program.length);
   bytes.writeUInt32LE(flags, 0);

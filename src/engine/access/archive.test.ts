@@ -4,7 +4,10 @@ import type { TreeEntry } from "../../storage/layers/index.ts";
 import { treeToTar } from "./archive.ts";
 
 function file(path: string, open: () => AsyncIterable<Uint8Array>): TreeEntry {
-  return { path: toBytes(path), type: "file", mode: 0o644, uid: 0, gid: 0, size: 2, mtimeSec: 0, mtimeNsec: 0, major: 0, minor: 0, target: toBytes(""), xattrs: new Map(), inode: "1:1", open };
+  return {
+    path: toBytes(path), type: "file", mode: 0o644, uid: 0, gid: 0, size: 2, mtimeSec: 0, mtimeNsec: 0, major: 0, minor: 0,
+    target: toBytes(""), xattrs: new Map(), inode: "1:1", open,
+  };
 }
 
 async function* content(): AsyncGenerator<Uint8Array> {
@@ -21,6 +24,10 @@ test("a file that vanishes before it is opened is left out, and what is another 
     yield file("there", content);
   }
   const members: string[] = [];
-  await readTar(treeToTar(tree(), (path) => path), { entry: ({ name, type }) => { members.push(`${name} ${type}`); }, data: () => undefined, done: () => undefined });
+  await readTar(treeToTar(tree(), (path) => path), {
+    entry: ({ name, type }) => { members.push(`${name} ${type}`); },
+    data: () => undefined,
+    done: () => undefined,
+  });
   expect(members).toEqual(["there file"]);
 });

@@ -9,7 +9,10 @@ export function entryHeader(file: TreeEntry, name: ByteString): TarEntry | undef
   if (file.type === "socket") return undefined;
   const xattrs = new Map([...file.xattrs].filter(([key]) => xattrPolicy(key)));
   const { mode, uid, gid, size, mtimeSec, mtimeNsec, major, minor, type } = file;
-  return emptyTarEntry({ name, type, mode, uid, gid, size, mtimeSec, mtimeNsec, major, minor, linkname: file.target, xattrs: xattrs.size === 0 ? undefined : xattrs });
+  return emptyTarEntry({
+    name, type, mode, uid, gid, size, mtimeSec, mtimeNsec, major, minor, linkname: file.target,
+    xattrs: xattrs.size === 0 ? undefined : xattrs,
+  });
 }
 
 /** A tree as a tar archive, hard links kept. `rename` gives a member's name; undefined leaves the file out. */

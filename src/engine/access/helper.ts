@@ -66,7 +66,9 @@ export class FileHelper {
     for (const name of names) {
       const part = new Part();
       const out = part.plan.out(VALUE_SIZE);
-      const call = part.collect(part.line.call("lgetxattr", [pathOf(place), Buffer.from(`${name}\0`, "latin1"), { out: out.out }, VALUE_SIZE], { tolerate: "any" }));
+      const call = part.collect(
+        part.line.call("lgetxattr", [pathOf(place), Buffer.from(`${name}\0`, "latin1"), { out: out.out }, VALUE_SIZE], { tolerate: "any" }),
+      );
       const reply = this.session.run(part);
       const size = reply.result(call);
       // Both are one character per byte by now.
@@ -123,7 +125,11 @@ function addChange({ line }: Part, change: Change): ReturnType<Part["line"]["cal
       return line.call("utimensat", [C.AT_FDCWD, path, times, C.AT_SYMLINK_NOFOLLOW], { tolerate: "any" });
     }
     case "xattr":
-      return line.call("lsetxattr", [path, Buffer.from(`${change.name}\0`, "latin1"), Buffer.from(change.value, "latin1"), change.value.length, 0], { tolerate: "any" });
+      return line.call(
+        "lsetxattr",
+        [path, Buffer.from(`${change.name}\0`, "latin1"), Buffer.from(change.value, "latin1"), change.value.length, 0],
+        { tolerate: "any" },
+      );
     case "node":
       return line.call("mknodat", [C.AT_FDCWD, path, change.mode, change.device], { tolerate: "any" });
   }

@@ -115,7 +115,12 @@ const MOST_LINKS = 40;
  * goes into one that is there (with a trailing "/." its contents do), or becomes the name that is not.
  * `missing` makes the error for a directory on the way that is not there.
  */
-export function locateDestination(opener: Opener, path: string, source: { readonly isDirectory: boolean; readonly name: ByteString }, missing: () => SampanError): Destination {
+export function locateDestination(
+  opener: Opener,
+  path: string,
+  source: { readonly isDirectory: boolean; readonly name: ByteString },
+  missing: () => SampanError,
+): Destination {
   const split = splitPath(path);
   const there = opener.open(split.whole, 0);
   if ("fd" in there) {

@@ -83,7 +83,11 @@ export async function openRootAccess(context: EngineContext, record: ContainerRe
   try {
     const part = new Part();
     const { line } = part;
-    line.call("openat", [C.AT_FDCWD, `/proc/${process.pid}/fd`, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what: "find the engine's descriptors", why: "before /proc is another one", register: OURS_REGISTER });
+    line.call("openat", [C.AT_FDCWD, `/proc/${process.pid}/fd`, C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], {
+      what: "find the engine's descriptors",
+      why: "before /proc is another one",
+      register: OURS_REGISTER,
+    });
     if (directory !== undefined) enterRunning(part, record.name, view);
     else mountStopped(part, context, stored, paths, view);
     line.call("fchdir", [{ register: OURS_REGISTER }], { what: "enter the engine's descriptors", why: "places are told by descriptor and name" });
@@ -109,11 +113,18 @@ export async function openHostAccess(context: EngineContext): Promise<RootAccess
 
 function enterRunning({ line }: Part, name: string, view: RootView): void {
   const what = `enter the root filesystem of container "${name}"`;
-  const namespace = line.call("openat", [3, "ns/mnt", C.O_RDONLY | C.O_CLOEXEC, 0], { what, why: "of its first process, whose directory in /proc was checked" });
+  const namespace = line.call("openat", [3, "ns/mnt", C.O_RDONLY | C.O_CLOEXEC, 0], {
+    what,
+    why: "of its first process, whose directory in /proc was checked",
+  });
   line.call("setns", [namespace, C.CLONE_NEWNS], { what, why: "its root becomes ours" });
   line.call("close", [namespace], { what });
   if (view === "mounted") line.call("openat", [C.AT_FDCWD, "/", C.O_PATH | C.O_DIRECTORY | C.O_CLOEXEC, 0], { what, register: ROOT_REGISTER });
-  else line.call("open_tree", [C.AT_FDCWD, "/", C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], { what, why: "a copy of the one mount, without what is mounted on it", register: ROOT_REGISTER });
+  else line.call("open_tree", [C.AT_FDCWD, "/", C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], {
+    what,
+    why: "a copy of the one mount, without what is mounted on it",
+    register: ROOT_REGISTER,
+  });
 }
 
 function mountStopped({ line }: Part, context: EngineContext, stored: StoredConfig, paths: ContainerPaths, view: RootView): void {
@@ -133,7 +144,11 @@ function mountStopped({ line }: Part, context: EngineContext, stored: StoredConf
     const [major = 0, minor = 0] = context.kernelVersion.split(".").map(Number);
     const options: [string, string?][] = [["upperdir", paths.upper], ["workdir", paths.work], ["index", "off"], ["metacopy", "off"], ["redirect_dir", "off"]];
     if (major > 6 || (major === 6 && minor >= 5)) {
-      root = newFilesystem(line, "overlay", [...image.lowers.map((lower): [string, string] => ["lowerdir+", lower]), ...options], 0, { what, why: "the image's layers beneath its own", source: "overlay" });
+      root = newFilesystem(line, "overlay", [...image.lowers.map((lower): [string, string] => ["lowerdir+", lower]), ...options], 0, {
+        what,
+        why: "the image's layers beneath its own",
+        source: "overlay",
+      });
     } else {
       const escape = (path: string): string => path.replace(/[\\:,]/g, (character) => `\\${character}`);
       const text = [`lowerdir=${image.lowers.map(escape).join(":")}`, ...options.map(([key, value]) => `${key}=${escape(value ?? "")}`)].join(",");
@@ -156,7 +171,10 @@ function mountStopped({ line }: Part, context: EngineContext, stored: StoredConf
 function openFiles(line: Line, { mounts }: StoredConfig, paths: ContainerPaths, what: string): { readonly target: string; readonly tree: Call }[] {
   return ([["/etc/resolv.conf", paths.resolvConf], ["/etc/hostname", paths.hostname], ["/etc/hosts", paths.hosts]] as const)
     .filter(([target]) => !mounts.some((mount) => mount.target === target))
-    .map(([target, file]) => ({ target, tree: line.call("open_tree", [C.AT_FDCWD, file, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], { what, why: target, tolerate: "any" }) }));
+    .map(([target, file]) => ({
+      target,
+      tree: line.call("open_tree", [C.AT_FDCWD, file, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC], { what, why: target, tolerate: "any" }),
+    }));
 }
 
 /** Volumes and bind mounts where they would be, in directories that a first start would make; what has gone away since is left out. */
@@ -169,7 +187,9 @@ function bindMounts(line: Line, root: Call, stored: StoredConfig, what: string):
       : makeInRoot(line, root, mount.target, source.isDirectory() ? "directory" : "file", { what, why: mount.target });
     line.unless({ of: target, is: "failed" }, () => {
       const recursive = mount.recursive ? C.AT_RECURSIVE : 0;
-      const [from, path, flags] = mount.subpath === undefined ? [C.AT_FDCWD, mount.source, recursive] : [openBeneath(line, mount.source, mount.subpath, what, "any"), "", recursive | C.AT_EMPTY_PATH];
+      const [from, path, flags] = mount.subpath === undefined
+        ? [C.AT_FDCWD, mount.source, recursive]
+        : [openBeneath(line, mount.source, mount.subpath, what, "any"), "", recursive | C.AT_EMPTY_PATH];
       const tree = line.call("open_tree", [from, path, C.OPEN_TREE_CLONE | C.OPEN_TREE_CLOEXEC | flags], { what, why: mount.source, tolerate: "any" });
       line.unless({ of: tree, is: "failed" }, () => {
         if (mount.readonly) setAttributes(line, tree, { set: C.MOUNT_ATTR_RDONLY }, false, { what, why: "read-only as in the container" });

@@ -78,7 +78,8 @@ export class DirectoryWalker implements TreeWalker {
 /** None of a directory that has been removed since it was opened. */
 function namesIn(directory: number): ByteString[] {
   try {
-    return readdirSync(`/proc/self/fd/${directory}`, { encoding: "buffer" }).map((name) => name.toString("latin1") as ByteString); // latin1 is one character per byte
+    // latin1 is one character per byte
+    return readdirSync(`/proc/self/fd/${directory}`, { encoding: "buffer" }).map((name) => name.toString("latin1") as ByteString);
   } catch (error) {
     if (errnoOf(error) === "ENOENT") return [];
     throw error;

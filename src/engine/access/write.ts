@@ -1,4 +1,7 @@
-import { closeSync, constants, fchmodSync, fchownSync, fstatSync, ftruncateSync, lchownSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync, constants, fchmodSync, fchownSync, fstatSync, ftruncateSync, lchownSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync,
+  unlinkSync, writeSync,
+} from "node:fs";
 import { SampanError, errnoOf } from "../../base/errors.ts";
 import { errnoNumber, errnoText } from "../../linux/errno.ts";
 import { S_IFBLK, S_IFCHR, S_IFIFO, makeDevice } from "../../linux/constants.ts";
@@ -180,7 +183,8 @@ export class TreeWriter implements Disposable {
   #link(entry: TarEntry, path: Buffer): void {
     const names = namesOf(entry.linkname);
     const name = names?.at(-1);
-    if (names === undefined || name === undefined) throw new SampanError("invalid", `Cannot link to "${fromBytes(entry.linkname)}": it is outside of the target`);
+    if (names === undefined || name === undefined)
+      throw new SampanError("invalid", `Cannot link to "${fromBytes(entry.linkname)}": it is outside of the target`);
     // Opening another directory may close the one of `path`: it is named by descriptor, so hold it.
     const [, directory = ""] = /^\/proc\/self\/fd\/(\d+)\//.exec(path.toString("latin1")) ?? [];
     const held = openSync(`/proc/self/fd/${directory}`, constants.O_RDONLY | constants.O_DIRECTORY);

@@ -21,7 +21,10 @@ export function registriesApi(): Registries {
   };
 }
 
-async function search(term: string, { signal, limit, filters = {} }: Cancellable & { readonly limit?: number | undefined; readonly filters?: Filters | undefined }): Promise<readonly SearchResult[]> {
+async function search(
+  term: string,
+  { signal, limit, filters = {} }: Cancellable & { readonly limit?: number | undefined; readonly filters?: Filters | undefined },
+): Promise<readonly SearchResult[]> {
   const wanted = searchFilter(filters);
   const { openRegistryClient } = await import("./client.ts");
   await using client = await openRegistryClient();

@@ -12,7 +12,8 @@ export function defaultMounts(options: { shmBytes: number; cgroup: boolean; sysW
   if (options.cgroup) mounts.push({ destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["nosuid", "noexec", "nodev", rw] });
   // The queues of the IPC namespace that the container is in, whosever it is: mq_overview(7).
   mounts.push({ destination: "/dev/mqueue", type: "mqueue", source: "mqueue", options: ["nosuid", "noexec", "nodev"] });
-  if (options.shm === "own") mounts.push({ destination: "/dev/shm", type: "tmpfs", source: "shm", options: ["nosuid", "noexec", "nodev", "mode=1777", `size=${options.shmBytes}`] });
+  if (options.shm === "own")
+    mounts.push({ destination: "/dev/shm", type: "tmpfs", source: "shm", options: ["nosuid", "noexec", "nodev", "mode=1777", `size=${options.shmBytes}`] });
   if (options.shm === "host") mounts.push({ destination: "/dev/shm", type: "bind", source: "/dev/shm", options: ["rbind", "nosuid", "noexec", "nodev"] });
   return mounts;
 }

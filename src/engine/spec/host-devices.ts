@@ -45,7 +45,8 @@ export function requestedDevices(requests: readonly DeviceRequest[]): WantedDevi
       const reason = errnoOf(error) === "ENOENT" ? "no such file or directory" : String(errnoOf(error));
       throw new SampanError("invalid", `error gathering device information while adding custom device "${hostPath}": ${reason}`, { exitCode: 125 });
     }
-    if (found.length === 0) throw new SampanError("invalid", `error gathering device information while adding custom device "${hostPath}": not a device node`, { exitCode: 125 });
+    if (found.length === 0)
+      throw new SampanError("invalid", `error gathering device information while adding custom device "${hostPath}": not a device node`, { exitCode: 125 });
     for (const device of found) {
       result.devices.push(device);
       result.rules.push({ allow: true, type: device.type, major: device.major ?? 0, minor: device.minor ?? 0, access: permissions });

@@ -23,10 +23,15 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   env: () => undefined,
   "labels-regex": patternProblem,
   "env-regex": patternProblem,
-  tag: (value) => (/\{\{(?!\s*\.(ID|FullID|Name|ImageID|ImageFullID|ImageName|DaemonName)\s*\}\})/.test(value) ? "a tag knows {{.ID}}, {{.FullID}}, {{.Name}}, {{.ImageID}}, {{.ImageFullID}}, {{.ImageName}} and {{.DaemonName}}" : undefined),
+  tag: (value) => (/\{\{(?!\s*\.(ID|FullID|Name|ImageID|ImageFullID|ImageName|DaemonName)\s*\}\})/.test(value)
+    ? "a tag knows {{.ID}}, {{.FullID}}, {{.Name}}, {{.ImageID}}, {{.ImageFullID}}, {{.ImageName}} and {{.DaemonName}}"
+    : undefined),
   // What was rotated away can be read while it is followed, and is at most max-size × max-file.
   compress: (value) => (/^(false|f|0)$/i.test(value) ? undefined : "rotated files are not compressed"),
-  mode: (value) => (value === "blocking" ? undefined : value === "non-blocking" ? "lines are never thrown away, so the mode is always blocking" : 'it is to be "blocking"'),
+  mode: (value) => {
+    if (value === "blocking") return undefined;
+    return value === "non-blocking" ? "lines are never thrown away, so the mode is always blocking" : 'it is to be "blocking"';
+  },
   "max-buffer-size": () => "it goes with mode=non-blocking, and lines are never thrown away",
 };
 
@@ -44,7 +49,10 @@ export function logProblems({ logDriver, logOptions }: RunRequest): string[] {
 export function logSettings({ request }: Pick<StoredConfig, "request">): { log: LogSettings | undefined } {
   if (request.logDriver === "none") return { log: undefined };
   const { "max-size": size, "max-file": files } = request.logOptions;
-  return { log: { maxBytes: (size === undefined ? undefined : logBytes(size)) ?? DEFAULTS.maxBytes, maxFiles: files === undefined ? DEFAULTS.maxFiles : Number(files) } };
+  return { log: {
+    maxBytes: (size === undefined ? undefined : logBytes(size)) ?? DEFAULTS.maxBytes,
+    maxFiles: files === undefined ? DEFAULTS.maxFiles : Number(files),
+  } };
 }
 
 /** "10m", "1.5 MB", "10mib": decimal whatever the unit, as go-units' FromHumanSize has it. */
@@ -57,13 +65,19 @@ function logBytes(text: string): number | undefined {
 /** What `logs --details` shows: of labels and variables those that were named, and the tag. */
 export function logAttributes({ id, name, request, image }: StoredConfig): Record<string, string> {
   const options = request.logOptions;
-  const env = [...image.config.env, ...request.env].filter((entry) => entry.includes("=")).map((entry) => [entry.slice(0, entry.indexOf("=")), entry.slice(entry.indexOf("=") + 1)] as const);
+  const env = [...image.config.env, ...request.env].filter((entry) => entry.includes("=")).map((entry) => [
+    entry.slice(0, entry.indexOf("=")),
+    entry.slice(entry.indexOf("=") + 1),
+  ] as const);
   const attributes = {
     ...chosen(Object.entries({ ...image.config.labels, ...request.labels }), options["labels"], options["labels-regex"]),
     ...chosen(env, options["env"], options["env-regex"]),
   };
   const imageId = isDigest(image.id) ? digestHex(image.id) : image.id;
-  const facts: Readonly<Record<string, string>> = { ID: id.slice(0, 12), FullID: id, Name: name, ImageID: imageId.slice(0, 12), ImageFullID: image.id, ImageName: image.reference, DaemonName: "sampan" };
+  const facts: Readonly<Record<string, string>> = {
+    ID: id.slice(0, 12), FullID: id, Name: name, ImageID: imageId.slice(0, 12), ImageFullID: image.id, ImageName: image.reference,
+    DaemonName: "sampan",
+  };
   const tag = (options["tag"] ?? "").replace(/\{\{\s*\.(\w+)\s*\}\}/g, (_, fact: string) => facts[fact] ?? "");
   return tag === "" ? attributes : { ...attributes, tag };
 }

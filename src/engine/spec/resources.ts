@@ -46,7 +46,10 @@ function blockIoOf(request: ResourceRequest): BlockIoResources {
   const blockIO: BlockIoResources = request.blkioWeight ? { weight: request.blkioWeight } : {};
   const weights = set(request.blkioWeightDevices).map(({ path, value }) => ({ ...blockDevice(path), weight: value }));
   if (weights.length > 0) blockIO.weightDevice = weights;
-  const throttle = (key: "throttleReadBpsDevice" | "throttleWriteBpsDevice" | "throttleReadIOPSDevice" | "throttleWriteIOPSDevice", limits: readonly DeviceLimit[] | undefined): void => {
+  const throttle = (
+    key: "throttleReadBpsDevice" | "throttleWriteBpsDevice" | "throttleReadIOPSDevice" | "throttleWriteIOPSDevice",
+    limits: readonly DeviceLimit[] | undefined,
+  ): void => {
     const devices = set(limits).map(({ path, value }): ThrottleDevice => ({ ...blockDevice(path), rate: value }));
     if (devices.length > 0) blockIO[key] = devices;
   };

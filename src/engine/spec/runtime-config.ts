@@ -37,7 +37,9 @@ export function runtimeConfig(context: ConfigContext): RuntimeConfig {
   const user = resolveUser({ user: request.user ?? image.config.user, groupAdd: request.groupAdd, layers: context.layers });
   const unmasked = request.privileged || security.unconfinedPaths;
   const ownIpc = request.ipcMode === "" || request.ipcMode === "private" || request.ipcMode === "shareable" || request.ipcMode === "none";
-  const wanted: { devices: Device[]; rules: DeviceCgroupRule[] } = request.privileged ? { devices: allHostDevices(), rules: [] } : requestedDevices(request.devices);
+  const wanted: { devices: Device[]; rules: DeviceCgroupRule[] } = request.privileged
+    ? { devices: allHostDevices(), rules: [] }
+    : requestedDevices(request.devices);
   const mounts = defaultMounts({
     shmBytes: request.shmSizeBytes ?? DEFAULT_SHM_BYTES, cgroup: context.hasCgroup, sysWritable: request.privileged,
     // POSIX shared memory is files in /dev/shm. Another container's is never the host's: with container:NAME it is of the container's own.
@@ -53,7 +55,13 @@ export function runtimeConfig(context: ConfigContext): RuntimeConfig {
       args: commandOf(stored),
       env: environmentOf(stored, user.home, context.callerEnv),
       cwd: workdirOf(stored),
-      capabilities: { bounding: capabilities, effective: user.uid === 0 ? capabilities : [], permitted: user.uid === 0 ? capabilities : [], inheritable: [], ambient: [] },
+      capabilities: {
+        bounding: capabilities,
+        effective: user.uid === 0 ? capabilities : [],
+        permitted: user.uid === 0 ? capabilities : [],
+        inheritable: [],
+        ambient: [],
+      },
       rlimits: request.ulimits.map(({ name, soft, hard }) => ({ type: `RLIMIT_${name.toUpperCase()}`, soft, hard })),
       noNewPrivileges: security.noNewPrivileges,
       ...(request.resources.oomScoreAdj === undefined ? {} : { oomScoreAdj: request.resources.oomScoreAdj }),

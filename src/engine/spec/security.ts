@@ -13,7 +13,12 @@ export interface SecurityOptions {
 }
 
 export function securityOptions(request: RunRequest): SecurityOptions {
-  const result = { noNewPrivileges: false, seccomp: request.privileged ? "unconfined" : "builtin", apparmor: undefined as string | undefined, unconfinedPaths: false };
+  const result = {
+    noNewPrivileges: false,
+    seccomp: request.privileged ? "unconfined" : "builtin",
+    apparmor: undefined as string | undefined,
+    unconfinedPaths: false,
+  };
   for (const option of request.securityOpt) {
     const equals = option.indexOf("=");
     const key = equals < 0 ? option : option.slice(0, equals);
@@ -50,7 +55,8 @@ export function capabilitiesOf(request: RunRequest): string[] {
   const add = request.capAdd.map(fullName);
   const drop = request.capDrop.map(fullName);
   const unknown = [...add, ...drop].filter((name) => name !== "ALL" && capabilityNumber(name) === undefined);
-  if (unknown.length > 0) throw new SampanError("invalid", unknown.map((name) => `invalid capability: unknown capability: "${name}"`).join("\n"), { exitCode: 125 });
+  if (unknown.length > 0)
+    throw new SampanError("invalid", unknown.map((name) => `invalid capability: unknown capability: "${name}"`).join("\n"), { exitCode: 125 });
   // Where both say ALL, the one that adds counts, as with Docker.
   const base = add.includes("ALL") ? hostCapabilities() : drop.includes("ALL") ? [] : defaultCapabilities();
   const result = new Set(base.filter((name) => !drop.includes(name)));

@@ -1,6 +1,9 @@
 import type { RunRequest } from "../request.ts";
 
-const IPC = new Set(["kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"]);
+const IPC = new Set([
+  "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
+  "kernel.shm_rmid_forced",
+]);
 
 /** Only what a namespace of the container's own keeps to itself may be set (Docker's list). All problems as sentences. */
 export function checkSysctls(request: RunRequest): string[] {

@@ -76,7 +76,8 @@ function parseId(text: string, whole: string, kind: "user" | "group" = "user"): 
     if (id > MAX_ID) throw new SampanError("invalid", `Cannot use ${kind} "${whole}": ids go from 0 to ${MAX_ID}`, { exitCode: 125 });
     return id;
   }
-  if (/^[+-]/.test(text) || /^0x/i.test(text)) throw new SampanError("invalid", `Cannot use ${kind} "${whole}": "${text}" is neither a name nor a number from 0 to ${MAX_ID}`, { exitCode: 125 });
+  if (/^[+-]/.test(text) || /^0x/i.test(text))
+    throw new SampanError("invalid", `Cannot use ${kind} "${whole}": "${text}" is neither a name nor a number from 0 to ${MAX_ID}`, { exitCode: 125 });
   return undefined;
 }
 
@@ -90,8 +91,9 @@ export interface UserQuestion {
 }
 
 /**
- * Docker's rules: root where no user is named (":5"), the user's own group where none is ("1000:"). A name must be in /etc/passwd, a number need not be; without a group the user's own, and then also those
- * groups in /etc/group that list the user. Throws SampanError "invalid" in Docker's words.
+ * Docker's rules: root where no user is named (":5"), the user's own group where none is ("1000:"). A name must be in /etc/passwd, a number
+ * need not be; without a group the user's own, and then also those groups in /etc/group that list the user. Throws SampanError "invalid" in
+ * Docker's words.
  */
 export function resolveUser(question: UserQuestion): ResolvedUser {
   const { user, layers } = question;
@@ -136,6 +138,7 @@ export function resolveUser(question: UserQuestion): ResolvedUser {
   // The user's group is among them, so that a set-group-ID program cannot shake it off (CVE-2022-36109).
   const additionalGids = [gid, ...[...additional].filter((group) => group !== gid)];
   for (const id of [uid, ...additionalGids])
-    if (!Number.isSafeInteger(id) || id < 0 || id > MAX_ID) throw new SampanError("invalid", `Cannot use user "${user}": the image gives it an id out of range`, { exitCode: 125 });
+    if (!Number.isSafeInteger(id) || id < 0 || id > MAX_ID)
+      throw new SampanError("invalid", `Cannot use user "${user}": the image gives it an id out of range`, { exitCode: 125 });
   return { uid, gid, additionalGids, home: entry?.home === undefined || entry.home === "" ? "/" : entry.home };
 }

@@ -40,7 +40,8 @@ export async function* engineEvents(context: EngineContext, options: Parameters<
       if (matches(record)) yield eventOf(record);
     }
     // What came between the last look and the end.
-    if (untilNs !== undefined && options.signal?.aborted !== true) for (const record of store.events.list({ afterId, untilNs })) if (matches(record)) yield eventOf(record);
+    if (untilNs !== undefined && options.signal?.aborted !== true)
+      for (const record of store.events.list({ afterId, untilNs })) if (matches(record)) yield eventOf(record);
   } finally {
     clearTimeout(timer);
     options.signal?.removeEventListener("abort", stop);
@@ -51,7 +52,10 @@ export async function* engineEvents(context: EngineContext, options: Parameters<
 function eventOf({ timeNs, type, action, actorId, attributes }: EventRecord): EngineEvent {
   // "system" is not a type that anybody writes yet; Docker has none either.
   const Type = type === "system" ? "container" : type;
-  return { Type, Action: action, Actor: { ID: actorId, Attributes: inOrder(attributes) }, scope: "local", time: Number(timeNs / 1_000_000_000n), timeNano: timeNs };
+  return {
+    Type, Action: action, Actor: { ID: actorId, Attributes: inOrder(attributes) }, scope: "local", time: Number(timeNs / 1_000_000_000n),
+    timeNano: timeNs,
+  };
 }
 
 const KEYS = ["container", "event", "image", "label", "network", "scope", "type", "volume"];
@@ -67,7 +71,9 @@ function eventFilter(filters: Filters): (event: EventRecord) => boolean {
       case "container":
       case "network":
       case "volume":
-        return ({ type, actorId, attributes }) => values.some((value) => (type === key && (actorId.startsWith(value) || (attributes["name"] ?? "").startsWith(value))) || (type !== key && attributes[key] === value));
+        return ({ type, actorId, attributes }) =>
+          values.some((value) => (type === key && (actorId.startsWith(value) || (attributes["name"] ?? "").startsWith(value))) ||
+            (type !== key && attributes[key] === value));
       case "image":
         return ({ type, actorId, attributes }) => {
           const name = attributes[type === "image" ? "name" : "image"] ?? "";

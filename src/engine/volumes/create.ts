@@ -23,7 +23,12 @@ export function createVolume(context: EngineContext, request: Parameters<Volumes
   needRoot("create a volume");
   const { name, driver, options, labels } = request;
   if (name !== "" && !isName(name)) throw new SampanError("invalid", `create ${name}: ${nameProblem(name)}`);
-  if (driver !== "" && driver !== "local") throw new SampanError("not-found", `create ${name}: error looking up volume plugin ${driver}: plugin ${JSON.stringify(driver)} not found`, { hint: "The only volume driver is local" });
+  if (driver !== "" && driver !== "local")
+    throw new SampanError(
+      "not-found",
+      `create ${name}: error looking up volume plugin ${driver}: plugin ${JSON.stringify(driver)} not found`,
+      { hint: "The only volume driver is local" },
+    );
   try {
     volumeKind(options);
   } catch (error) {
@@ -50,6 +55,10 @@ export function makeDirectories(context: EngineContext, name: string): void {
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === "EEXIST") return;
-    throw new SampanError(errno === "ENOSPC" ? "unavailable" : "internal", `Cannot make volume "${name}": ${errno === "ENOSPC" ? "no space left on device" : (errno ?? String(error))}`, { code: errno, cause: error });
+    throw new SampanError(
+      errno === "ENOSPC" ? "unavailable" : "internal",
+      `Cannot make volume "${name}": ${errno === "ENOSPC" ? "no space left on device" : (errno ?? String(error))}`,
+      { code: errno, cause: error },
+    );
   }
 }

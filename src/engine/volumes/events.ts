@@ -1,7 +1,12 @@
 import type { ContainerId, EngineContext } from "../context.ts";
 
 /** Appends what happened to a volume, in the shape of Docker's. */
-export function appendVolumeEvent(context: EngineContext, action: "create" | "mount" | "unmount" | "destroy" | "prune", name: string, attributes: Readonly<Record<string, string>>): void {
+export function appendVolumeEvent(
+  context: EngineContext,
+  action: "create" | "mount" | "unmount" | "destroy" | "prune",
+  name: string,
+  attributes: Readonly<Record<string, string>>,
+): void {
   context.store.events.append({ timeNs: BigInt(Date.now()) * 1_000_000n, type: "volume", action, actorId: name, attributes });
 }
 

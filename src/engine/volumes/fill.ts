@@ -34,7 +34,11 @@ export async function fillVolumes(context: EngineContext, stored: StoredConfig, 
         if (needsFill(context, mount)) await fill(access, volumeDirectory(context.paths, volume), mount);
       }).catch((error: unknown) => {
         if (error instanceof SampanError && error.kind === "unavailable" && error.code === undefined) throw error;
-        throw new SampanError(error instanceof SampanError ? error.kind : "internal", `Cannot copy "${mount.target}" of the image into volume "${volume}": ${messageOf(error)}`, { cause: error, exitCode: 125 });
+        throw new SampanError(
+          error instanceof SampanError ? error.kind : "internal",
+          `Cannot copy "${mount.target}" of the image into volume "${volume}": ${messageOf(error)}`,
+          { cause: error, exitCode: 125 },
+        );
       });
     }
   } finally {

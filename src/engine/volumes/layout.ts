@@ -44,8 +44,14 @@ export type VolumeKind =
 export function volumeKind(options: Readonly<Record<string, string>>): VolumeKind {
   if (Object.keys(options).length === 0) return { kind: "directory" };
   const unknown = Object.keys(options).find((key) => !["type", "o", "device", "size"].includes(key));
-  if (unknown !== undefined) throw new SampanError("invalid", `invalid option: ${JSON.stringify(unknown)}`, { hint: "The local driver takes type, o and device" });
-  if (options["size"] !== undefined) throw new SampanError("unsupported", "quota size requested but no quota support", { hint: "A bounded volume in memory: --opt type=tmpfs --opt device=tmpfs --opt o=size=64m" });
+  if (unknown !== undefined)
+    throw new SampanError("invalid", `invalid option: ${JSON.stringify(unknown)}`, { hint: "The local driver takes type, o and device" });
+  if (options["size"] !== undefined)
+    throw new SampanError(
+      "unsupported",
+      "quota size requested but no quota support",
+      { hint: "A bounded volume in memory: --opt type=tmpfs --opt device=tmpfs --opt o=size=64m" },
+    );
   const { type = "", o = "", device = "" } = options;
   if (device === "") throw new SampanError("invalid", `missing required option: "device"`);
   const words = o.split(",").filter((word) => word !== "");
@@ -53,7 +59,11 @@ export function volumeKind(options: Readonly<Record<string, string>>): VolumeKin
   const isBind = words.includes("bind") || words.includes("rbind");
   if (!isBind) {
     if (type === "") throw new SampanError("invalid", `missing required option: "type"`);
-    throw new SampanError("unsupported", `Cannot use a volume of type ${JSON.stringify(type)}: local volumes are directories, binds (type=none, o=bind) and tmpfs`, { hint: `Mount it on the host and bind it: --opt type=none --opt o=bind --opt device=/mnt/…` });
+    throw new SampanError(
+      "unsupported",
+      `Cannot use a volume of type ${JSON.stringify(type)}: local volumes are directories, binds (type=none, o=bind) and tmpfs`,
+      { hint: `Mount it on the host and bind it: --opt type=none --opt o=bind --opt device=/mnt/…` },
+    );
   }
   if (type !== "" && type !== "none" && type !== "bind") throw new SampanError("invalid", `invalid option: type ${JSON.stringify(type)} cannot be a bind`);
   if (!device.startsWith("/")) throw new SampanError("invalid", `invalid option: device ${JSON.stringify(device)} must be an absolute path`);
@@ -66,7 +76,8 @@ const FLAGS = new Set(["rw", "ro", "exec", "noexec", "suid", "nosuid", "dev", "n
 
 function tmpfsKind(words: readonly string[]): VolumeKind {
   for (const word of words)
-    if (!FLAGS.has(word) && !/^(size=\d+[kmgKMG%]?|mode=[0-7]{1,4}|uid=\d+|gid=\d+|nr_inodes=\d+[kmg]?|nr_blocks=\d+[kmg]?)$/.test(word)) throw new SampanError("invalid", `invalid option: ${JSON.stringify(word)} is none of tmpfs's`);
+    if (!FLAGS.has(word) && !/^(size=\d+[kmgKMG%]?|mode=[0-7]{1,4}|uid=\d+|gid=\d+|nr_inodes=\d+[kmg]?|nr_blocks=\d+[kmg]?)$/.test(word))
+      throw new SampanError("invalid", `invalid option: ${JSON.stringify(word)} is none of tmpfs's`);
   return { kind: "tmpfs", options: words, readonly: words.includes("ro") };
 }
 
@@ -74,6 +85,7 @@ function tmpfsKind(words: readonly string[]): VolumeKind {
 export function volumeDetails({ name, driver, labels, options, mountpoint, createdMs }: VolumeRecord): VolumeDetails {
   const orNull = (map: Readonly<Record<string, string>>): Record<string, string> | null => (Object.keys(map).length === 0 ? null : { ...map });
   return {
-    CreatedAt: new Date(createdMs).toISOString().replace(/\.\d+Z$/, "Z"), Driver: driver, Labels: orNull(labels), Mountpoint: mountpoint, Name: name, Options: orNull(options), Scope: "local",
+    CreatedAt: new Date(createdMs).toISOString().replace(/\.\d+Z$/, "Z"), Driver: driver, Labels: orNull(labels), Mountpoint: mountpoint,
+    Name: name, Options: orNull(options), Scope: "local",
   };
 }

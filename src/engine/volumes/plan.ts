@@ -58,7 +58,8 @@ export function planVolumes(context: EngineContext, request: RunRequest, image: 
 
 function problemOf({ source, subpath = "" }: MountRequest): string | undefined {
   if (source !== "" && !isName(source)) return nameProblem(source);
-  if (subpath.startsWith("/") || subpath.split("/").includes("..") || subpath.includes("\0")) return `invalid subpath ${JSON.stringify(subpath)}: it must stay inside the volume`;
+  if (subpath.startsWith("/") || subpath.split("/").includes("..") || subpath.includes("\0"))
+    return `invalid subpath ${JSON.stringify(subpath)}: it must stay inside the volume`;
   return undefined;
 }
 
@@ -68,8 +69,17 @@ function volumeMount(volume: VolumeRecord, wanted: MountRequest): StoredMount {
   const readonly = wanted.readonly || (kind.kind !== "directory" && kind.readonly);
   const common = { type: "volume" as const, target, readonly, propagation: "rprivate", volume: volume.name, ...(nocopy === true ? { nocopy } : {}) };
   if (kind.kind === "tmpfs") {
-    if (subpath !== "") throw new SampanError("unsupported", `Cannot mount "${subpath}" of volume "${volume.name}": it is a tmpfs, and empty whenever it is mounted`, { exitCode: 125 });
-    return { ...common, source: "", recursive: false, options: [...kind.options.filter((word) => word !== "ro" && word !== "rw"), ...(readonly ? ["ro"] : [])], isFile: false, filesystem: "tmpfs" };
+    if (subpath !== "")
+      throw new SampanError(
+        "unsupported",
+        `Cannot mount "${subpath}" of volume "${volume.name}": it is a tmpfs, and empty whenever it is mounted`,
+        { exitCode: 125 },
+      );
+    return {
+      ...common, source: "", recursive: false,
+      options: [...kind.options.filter((word) => word !== "ro" && word !== "rw"), ...(readonly ? ["ro"] : [])], isFile: false,
+      filesystem: "tmpfs",
+    };
   }
   const source = kind.kind === "bind" ? kind.device : volume.mountpoint;
   return {

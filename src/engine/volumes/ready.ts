@@ -23,7 +23,13 @@ export async function readyVolumes(context: EngineContext, stored: StoredConfig,
   }
   if (!options.mounting) return;
   for (const { volume, target, readonly, propagation } of mounts)
-    appendVolumeEvent(context, "mount", volume, { container: stored.id, destination: target, driver: "local", propagation: propagation === "rprivate" ? "" : propagation, "read/write": String(!readonly) });
+    appendVolumeEvent(context, "mount", volume, {
+      container: stored.id,
+      destination: target,
+      driver: "local",
+      propagation: propagation === "rprivate" ? "" : propagation,
+      "read/write": String(!readonly),
+    });
 }
 
 function readyVolume(context: EngineContext, stored: StoredConfig, mount: StoredMount & { readonly volume: string }): void {
@@ -31,9 +37,16 @@ function readyVolume(context: EngineContext, stored: StoredConfig, mount: Stored
   const kind = volumeKind(volume.options);
   const source = kind.kind === "directory" ? volume.mountpoint : kind.kind === "bind" ? kind.device : "";
   if (source !== mount.source)
-    throw new SampanError("conflict", `Cannot mount volume "${volume.name}": it was made anew with other options since container "${stored.name}" was created`, { exitCode: 125, hint: `Make the container anew, or remove it: sampan rm ${stored.name}` });
+    throw new SampanError(
+      "conflict",
+      `Cannot mount volume "${volume.name}": it was made anew with other options since container "${stored.name}" was created`,
+      { exitCode: 125, hint: `Make the container anew, or remove it: sampan rm ${stored.name}` },
+    );
   if (kind.kind === "bind" && !existsSync(kind.device))
-    throw new SampanError("not-found", `failed to mount local volume: mount ${kind.device}:${volume.mountpoint}: no such file or directory`, { exitCode: 125, hint: `Make it first: mkdir ${kind.device}` });
+    throw new SampanError("not-found", `failed to mount local volume: mount ${kind.device}:${volume.mountpoint}: no such file or directory`, {
+      exitCode: 125,
+      hint: `Make it first: mkdir ${kind.device}`,
+    });
   if (kind.kind === "tmpfs") refuseSharing(context, stored, volume.name);
   if (kind.kind === "directory") makeDirectories(context, volume.name);
 }
@@ -43,6 +56,9 @@ function refuseSharing(context: EngineContext, stored: StoredConfig, name: strin
   for (const id of context.store.volumes.users(name)) {
     const record = id === stored.id ? undefined : context.store.containers.get(id);
     if (record !== undefined && livenessOf(context, record).process !== undefined)
-      throw new SampanError("conflict", `Cannot mount volume "${name}": it is a tmpfs, which lives in one container, and "${record.name}" runs with it`, { exitCode: 125, hint: `Stop that one first (sampan stop ${record.name}), or use a volume without options` });
+      throw new SampanError("conflict", `Cannot mount volume "${name}": it is a tmpfs, which lives in one container, and "${record.name}" runs with it`, {
+        exitCode: 125,
+        hint: `Stop that one first (sampan stop ${record.name}), or use a volume without options`,
+      });
   }
 }

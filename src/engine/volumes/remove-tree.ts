@@ -17,7 +17,8 @@ export function mountBeneath(directory: string): string | undefined {
 /** Throws "conflict" if anything is mounted at or beneath a directory. `what` follows "Cannot": `remove volume "data"`. */
 export function refuseMounts(directory: string, what: string): void {
   const mount = mountBeneath(directory);
-  if (mount !== undefined) throw new SampanError("conflict", `Cannot ${what}: something is mounted at "${mount}"`, { hint: `Unmount it first: umount ${mount}`, code: "EBUSY" });
+  if (mount !== undefined)
+    throw new SampanError("conflict", `Cannot ${what}: something is mounted at "${mount}"`, { hint: `Unmount it first: umount ${mount}`, code: "EBUSY" });
 }
 
 /**

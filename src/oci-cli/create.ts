@@ -1,41 +1,20 @@
-import { closeSync, existsSync, mkdirSync, openSync, readSync, statSync, unlinkSync, writeFileSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { closeSync, existsSync, mkdirSync, openSync, readSync, unlinkSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { SampanError, errnoOf } from "../base/errors.ts";
-import { isTerminal } from "../base/terminal.ts";
 import type { RuntimeConfig } from "../oci/index.ts";
 import type { Plan, Report, Running } from "../plan/index.ts";
 import { planFailure, startPlan } from "../plan/index.ts";
 import type { CgroupPaths } from "../runtime/cgroups/index.ts";
 import { readText } from "../runtime/cgroups/index.ts";
 import { describeOciLaunch, keptPlan } from "../runtime/kept-plans.ts";
-import type { OciLaunch } from "../runtime/oci-launch.ts";
 import { isAlive, readIfThere } from "../runtime/processes.ts";
-
 import { loadBundle } from "./bundle.ts";
-import { cgroupPlaceOf, meantResources, planCgroup } from "./cgroup.ts";
 import type { Context } from "./context.ts";
-import { ownEnvironment } from "./environment.ts";
-import { labelOf } from "./labels.ts";
-import { fullMounts, mountsAt } from "./host-mounts.ts";
+import type { CreateOptions } from "./launch.ts";
+import { findOut, launchOf, losesTime, newState } from "./launch.ts";
 import { writePidFile, writeWhenKnown } from "./pid-file.ts";
-import { filterOf } from "./seccomp.ts";
 import type { ContainerFiles, StoredState } from "./state.ts";
-import { terminalMonitor } from "./terminal.ts";
-import { checkId, filesOf, readInit, removeFiles, self } from "./state.ts";
-import { idleStreams, ownStreams } from "./streams.ts";
-
-export interface CreateOptions {
-  readonly bundle: string;
-  /** Another file of the bundle than config.json; crun's option. */
-  readonly config: string | undefined;
-  readonly consoleSocket: string | undefined;
-  readonly pidFile: string | undefined;
-  readonly pidfdSocket: string | undefined;
-  readonly preserveFds: number;
-  readonly noPivot: boolean;
-  readonly noNewKeyring: boolean;
-  readonly end: OciLaunch["end"];
-}
+import { checkId, filesOf, readInit, removeFiles } from "./state.ts";
 
 export interface Created {
   readonly running: Running;
@@ -52,8 +31,6 @@ export interface Created {
   readonly tellPid: (pid: number) => Promise<void>;
 }
 
-const VERSION = "1.3.0";
-
 function reserve(context: Context, id: string, files: ContainerFiles): void {
   context.makeRoot();
   try {
@@ -64,36 +41,12 @@ function reserve(context: Context, id: string, files: ContainerFiles): void {
   }
 }
 
-/** The descriptors after 2 that the program gets: --preserve-fds, and systemd's sockets (sd_listen_fds(3)). */
-function preserved(options: CreateOptions, config: RuntimeConfig): { count: number; env: string[] } {
-  const listen = /^[1-9]\d{0,3}$/.test(process.env["LISTEN_FDS"] ?? "") ? Number(process.env["LISTEN_FDS"]) : 0;
-  const total = options.preserveFds + listen;
-  for (let fd = 3; fd < 3 + total; fd++)
-    if (!existsSync(`/proc/self/fd/${fd}`)) throw new SampanError("invalid", `Cannot preserve file descriptor ${fd}: it is not open`);
-  if (listen === 0 || !config.process) return { count: total, env: [] };
-  return { count: total, env: [`LISTEN_FDS=${listen}`, "LISTEN_PID=1"] };
-}
-
-/**
- * Where the root is attached in the container's own mount namespace: at its own path, where hooks look for it that enter that
- * namespace before the pivot. Users of a user namespace must be able to get there; where they are not, any directory will do.
- */
-function mountPointFor(files: ContainerFiles, config: RuntimeConfig, rootfs: string): string {
-  const namespaces = config.linux?.namespaces ?? [];
-  const open = (path: string): boolean => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o1) !== 0;
-  const reachable = (path: string): boolean => path.split("/").slice(1).every((_, i, parts) => open(`/${parts.slice(0, i + 1).join("/")}`));
-  const foreign = namespaces.some(({ type, path }) => type === "mount" && path !== undefined);
-  const mapped = namespaces.some(({ type }) => type === "user");
-  if (!foreign && (!mapped || reachable(rootfs))) return rootfs;
-  mkdirSync(files.mountPoint, { mode: 0o711 });
-  if (!mapped || reachable(files.mountPoint)) return files.mountPoint;
-  const elsewhere = ["/mnt", "/media", "/srv", "/opt", "/home"].find((path) => open(path));
-  if (elsewhere === undefined)
-    throw new SampanError(
-      "unavailable",
-      `Cannot attach the root filesystem: "${files.mountPoint}" is closed to the container's users, and so is all that could take its place`,
-    );
-  return elsewhere;
+function checkTerminal(id: string, config: RuntimeConfig, options: CreateOptions): void {
+  const terminal = config.process?.terminal === true;
+  if (terminal && options.end !== "exited" && options.consoleSocket === undefined)
+    throw new SampanError("invalid", `Cannot create container "${id}": it has a terminal, which needs --console-socket`);
+  if (options.consoleSocket !== undefined && !terminal)
+    throw new SampanError("invalid", `Cannot create container "${id}": --console-socket is for a container with a terminal`);
 }
 
 /** Makes a container. When this throws, nothing of it is left. */
@@ -103,65 +56,23 @@ export async function createContainer(context: Context, id: string, options: Cre
   if (existsSync(files.directory)) throw new SampanError("already-exists", `Cannot create container "${id}": container with given ID already exists`);
   const bundle = loadBundle(context, options.bundle, options.config);
   const { config } = bundle;
-  const terminal = config.process?.terminal === true;
-  if (terminal && options.end !== "exited" && options.consoleSocket === undefined)
-    throw new SampanError("invalid", `Cannot create container "${id}": it has a terminal, which needs --console-socket`);
-  if (options.consoleSocket !== undefined && !terminal)
-    throw new SampanError("invalid", `Cannot create container "${id}": --console-socket is for a container with a terminal`);
-  const fds = preserved(options, config);
-  const place = await cgroupPlaceOf(context, config, id);
-  const resources = meantResources(context, config.linux?.resources ?? {});
-  const cgroup = planCgroup(context, config, resources, place);
-  const seccomp = await filterOf(context, config.linux?.seccomp);
-  const label = labelOf(config);
-  const copyUps = config.mounts?.some(({ options }) => options?.includes("tmpcopyup")) === true
-    ? (await import("./copy-up.ts")).copiedFiles(config, bundle.rootfs)
-    : undefined;
-  const devices = config.linux?.netDevices ? await (await import("./network-devices.ts")).networkDevices(context, config) : undefined;
-  const { idMappedMounts } = needsIdMaps(config) ? await import("./idmap.ts") : { idMappedMounts: undefined };
+  checkTerminal(id, config, options);
+  const findings = await findOut(context, id, bundle, options);
+  const { cgroup, seccomp, place, resources } = findings;
   reserve(context, id, files);
   const opened: number[] = [];
   try {
-    const state: StoredState = {
-      ociVersion: VERSION, id, bundle: bundle.directory, rootfs: bundle.rootfs, created: new Date().toISOString(), owner: process.env["USER"] ?? "root",
-      ...(config.annotations ? { annotations: config.annotations } : {}),
-      ...(cgroup ? { cgroup: { path: place.path, paths: cgroup.paths, remove: cgroup.remove, ...(place.unit ? { unit: place.unit.name } : {}) } } : {}),
-      ...(config.linux?.namespaces?.some(({ type }) => type === "mount") ? {} : { hostMounts: mountsAt(bundle.rootfs) }),
-      creator: self(),
-    };
+    const state = newState(id, findings);
     if (options.end === "created") mkdirSync(dirname(files.told), { mode: 0o700 });
     writeFileSync(files.config, bundle.raw, { mode: 0o600 });
     writeFileSync(files.state, JSON.stringify(state), { mode: 0o600 });
-    const inherit = Array.from({ length: fds.count }, (_, i) => 3 + i);
-    const keepBelow = 3 + inherit.length;
+    const inherit = Array.from({ length: findings.fds.count }, (_, i) => 3 + i);
     const hookOutput = hasHooks(config) ? openHookOutput(files) : undefined;
     if (hookOutput !== undefined) {
       opened.push(hookOutput);
       inherit.push(hookOutput);
     }
-    const launch: OciLaunch = {
-      config: fds.env.length > 0 && config.process ? { ...config, process: { ...config.process, env: [...(config.process.env ?? []), ...fds.env] } } : config,
-      host: context.hostFacts(cgroup?.paths, (config.linux?.namespaces ?? []).some(({ type }) => type === "cgroup")),
-      name: id, root: { kind: "directory", path: bundle.rootfs }, mountPoint: mountPointFor(files, config, bundle.rootfs), fileMounts: bundle.fileMounts,
-      ...(bundle.landings.size > 0 ? { landings: bundle.landings } : {}), ...(bundle.lateBinds.size > 0 ? { lateBinds: bundle.lateBinds } : {}),
-      ...(cgroup ? { cgroup } : {}), ...(seccomp ? { seccomp } : {}), ...(label ? { label } : {}),
-      ...(keepsHooks(config) ? { hooksElsewhere: { built: files.built, hooked: files.hooked } } : {}),
-      ...(devices ? { networkDevices: devices } : {}), ...(copyUps ? { copyUps } : {}),
-      init: false, trace: false, ...(losesTime(config) ? {} : { birth: { pidFile: files.pid } }),
-      ...(options.noPivot ? { noPivot: true, fullMounts: fullMounts(bundle.rootfs) } : {}),
-      end: options.end, ...(options.end === "created" ? { gate: { gate: files.gate, told: files.told } } : {}),
-      ...(options.consoleSocket === undefined ? {} : { consoleSocket: resolve(options.consoleSocket) }),
-      ...(options.pidfdSocket === undefined ? {} : { pidfdSocket: resolve(options.pidfdSocket) }),
-      keepBelow, hookOutput: hookOutput === undefined ? 2 : 3 + inherit.length - 1,
-      state: { ociVersion: VERSION, id, bundle: bundle.directory, ...(config.annotations ? { annotations: config.annotations } : {}) },
-      ...(options.noNewKeyring ? {} : { keyring: `_ses.${id}` }),
-      hookEnvironment: hookOutput === undefined ? [] : ownEnvironment(), ownStreams: ownStreams(), idleStreams: idleStreams(),
-      ...(config.linux?.seccomp?.listenerPath && usesListener(config)
-        ? { seccompListener: { path: config.linux.seccomp.listenerPath, metadata: config.linux.seccomp.listenerMetadata } }
-        : {}),
-      ...(terminal && options.end === "exited" && options.consoleSocket === undefined ? { monitor: terminalMonitor(), plainNewlines: !isTerminal(1) } : {}),
-      ...(idMappedMounts ? { idMappings: await idMappedMounts(context, config, files, inherit, opened) } : {}),
-    };
+    const launch = await launchOf(context, id, findings, options, { files, inherit, opened, hookOutput });
     // Loaded where there is something to compile.
     const compiled = async (): Promise<Plan> => (await import("../runtime/oci-create.ts")).compileCreate(launch);
     const plan = await keptPlan(context.plans, describeOciLaunch(launch), compiled);
@@ -223,21 +134,6 @@ async function releaseWhenInside(release: () => void, files: ContainerFiles, { d
   release();
 }
 
-/**
- * keel's outer side, which writes down when the first process began, is in the container's time namespace for good if that is joined
- * together with a user namespace, and would read another clock than who looks later.
- */
-function losesTime({ linux }: RuntimeConfig): boolean {
-  const joins = (wanted: string): boolean => linux?.namespaces?.some(({ type, path }) => type === wanted && path !== undefined) === true;
-  return joins("user") && joins("time");
-}
-
-/** In a joined user namespace keel's outer side has no rights on the host any more, and cannot leave: the runtime's hooks are not for it to run. */
-function keepsHooks({ linux, hooks }: RuntimeConfig): boolean {
-  const joins = linux?.namespaces?.some(({ type, path }) => type === "user" && path !== undefined) === true;
-  return joins && [hooks?.prestart, hooks?.createRuntime, hooks?.poststart].some((list) => (list ?? []).length > 0);
-}
-
 function recordBirth(files: ContainerFiles, pid: number): void {
   const stat = readIfThere(`/proc/${pid}/stat`);
   if (stat !== undefined) writeFileSync(files.pid, stat, { mode: 0o600 });
@@ -245,15 +141,6 @@ function recordBirth(files: ContainerFiles, pid: number): void {
 
 function hasHooks({ hooks }: RuntimeConfig): boolean {
   return Object.values(hooks ?? {}).some((list) => (list as readonly unknown[]).length > 0); // every kind is a list
-}
-
-function usesListener({ linux }: RuntimeConfig): boolean {
-  return (linux?.seccomp?.syscalls ?? []).some(({ action }) => action === "SCMP_ACT_NOTIFY");
-}
-
-function needsIdMaps({ mounts }: RuntimeConfig): boolean {
-  return (mounts ?? []).some(({ uidMappings, options }) => uidMappings !== undefined || options?.includes("idmap") === true ||
-    options?.includes("ridmap") === true);
 }
 
 function openHookOutput(files: ContainerFiles): number {

@@ -33,7 +33,7 @@ async function request(url: string, init?: RequestInit): Promise<string> {
     try {
       return await (await fetch(url, init)).text();
     } catch (error) {
-      if (attempt === 100) throw error;
+      if (attempt === 400) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

@@ -13,7 +13,7 @@ const sandbox = {
   memoryBytes: 64 << 20,
   cpus: 0.5,
   pidsLimit: 32,
-  timeoutMs: 2000,
+  timeoutMs: 3000,
   maxOutputBytes: 64 << 10,
   mounts: [{ type: "tmpfs", target: "/tmp", tmpfsSizeBytes: 1 << 20 }],
   workdir: "/tmp",

@@ -1,5 +1,5 @@
 /** Every program in examples/ is run, on Bun and on Node, and prints what is said here. */
-import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -32,6 +32,7 @@ one that talks too much: too much output
 
 let directory = "";
 let env: Record<string, string | undefined> = {};
+beforeAll(() => { nodeForTests(); }, 300_000); // it may have to be fetched
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), "examples-"));
   env = { ...process.env, SAMPAN_ROOT: join(directory, "root"), SAMPAN_STATE: join(directory, "state"), NO_COLOR: "1", FORCE_COLOR: undefined };

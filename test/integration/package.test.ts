@@ -43,6 +43,7 @@ function ownEngine(name: string): { SAMPAN_ROOT: string; SAMPAN_STATE: string; P
 }
 
 beforeAll(() => {
+  nodeForTests(); // which may have to be fetched: not within a test's time
   directory = mkdtempSync(join(tmpdir(), "package-"));
   project = join(directory, "project");
   prefix = join(directory, "a prefix");
@@ -89,7 +90,10 @@ describe("the npm package", () => {
     const kinds = [];
     try { await engine.containers.inspect("nobody"); } catch (error) { kinds.push(error instanceof SampanError && error.kind, error.constructor.name); }
     // In the background: what is compiled must end it, for this process does not.
-    const short = await engine.containers.start({ image: "host", command: ["sh", "-c", "sleep 0.3; exit 5"], network: "none", name: "short" });
+    const short = await engine.containers.start({
+      image: "host", command: ["sh", "-c", "until [ -e /gate/open ]; do sleep 0.05; done; exit 5"], network: "none", name: "short",
+      mounts: [{ type: "bind", source: process.env.GATE, target: "/gate" }],
+    });
     // Output that nobody reads, and a reader who never waits: neither outlives its time.
     try { await engine.containers.stream({ image: "host", command: ["yes"], network: "none", timeoutMs: 200 }).result; } catch (error) { kinds.push(error.code); }
     const stop = new AbortController();
@@ -104,10 +108,13 @@ describe("the npm package", () => {
   for (const [name, runtime] of [["node", () => nodeForTests()], ["bun", () => BUN]] as const) {
     test(`works on ${name}`, async () => {
       writeFileSync(join(project, `${name}.mjs`), program);
+      const gate = join(directory, `${name}-gate`);
+      mkdirSync(gate);
       const env = ownEngine(name);
-      expect(JSON.parse(ok([runtime(), `${name}.mjs`], { cwd: project, env }))).toEqual(expected);
+      expect(JSON.parse(ok([runtime(), `${name}.mjs`], { cwd: project, env: { ...env, GATE: gate } }))).toEqual(expected);
       const sampan = join(project, "node_modules/.bin/sampan");
-      for (const deadline = Date.now() + 10_000; Date.now() < deadline; ) {
+      writeFileSync(join(gate, "open"), "");
+      for (const deadline = Date.now() + 30_000; Date.now() < deadline; ) {
         if (ok([sampan, "ps", "-aq", "--filter", "status=exited", "--filter", "name=short"], { env }).trim() !== "") break;
         await new Promise((resolve) => setTimeout(resolve, 50));
       }

@@ -82,6 +82,12 @@ export interface HistoryEntry {
   readonly comment: string;
 }
 
+export interface LoginRequest {
+  readonly server: string;
+  readonly username: string;
+  readonly password: string;
+}
+
 export interface SearchResult {
   readonly name: string;
   readonly description: string;

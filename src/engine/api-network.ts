@@ -1,4 +1,4 @@
-/** Networks and volumes in the shape of Docker's `inspect`. */
+/** Networks and volumes in the shape of Docker's `inspect`, and what a new volume is asked for with. */
 export interface NetworkDetails {
   Name: string;
   Id: string;
@@ -20,6 +20,13 @@ export interface NetworkDetails {
   Containers: Record<string, { Name: string; EndpointID: string; MacAddress: string; IPv4Address: string; IPv6Address: string }>;
   Options: Record<string, string>;
   Labels: Record<string, string>;
+}
+
+export interface VolumeRequest {
+  readonly name: string;
+  readonly driver: string;
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface VolumeDetails {

@@ -9,9 +9,9 @@
  * Everything that waits takes an AbortSignal: aborting rejects with kind "cancelled" and leaves nothing half-made.
  */
 import type { ContainerChange, ContainerDetails, ContainerStats, ContainerSummary } from "./api-container.ts";
-import type { HistoryEntry, ImageDetails, ImageRemoval, ImageSummary, SearchResult } from "./api-image.ts";
+import type { HistoryEntry, ImageDetails, ImageRemoval, ImageSummary, LoginRequest, SearchResult } from "./api-image.ts";
 import type { LogOptions, LogRecord } from "./api-logs.ts";
-import type { NetworkDetails, VolumeDetails } from "./api-network.ts";
+import type { NetworkDetails, VolumeDetails, VolumeRequest } from "./api-network.ts";
 import type { DiskUsage, EngineEvent, HostCheck, SystemInfo } from "./api-system.ts";
 import type { NetworkAttachment, ResourceRequest, RestartPolicy, RunRequest } from "./request.ts";
 
@@ -293,7 +293,10 @@ export interface Images {
   import(source: CopySource | { readonly url: string }, request: ImportRequest, options: WithProgress): Promise<{ readonly id: string }>;
   load(source: CopySource, options: WithProgress & { readonly platforms?: readonly string[] | undefined }): Promise<readonly LoadedImage[]>;
   /** As one archive: "docker" (an OCI layout that every `docker load` reads too) unless said otherwise. */
-  save(names: readonly string[], options: WithProgress & { readonly platforms?: readonly string[] | undefined; readonly format?: "docker" | "oci" | undefined }): AsyncIterable<Uint8Array>;
+  save(
+    names: readonly string[],
+    options: WithProgress & { readonly platforms?: readonly string[] | undefined; readonly format?: "docker" | "oci" | undefined },
+  ): AsyncIterable<Uint8Array>;
   /** As an OCI layout in a directory that is empty or not there yet. */
   saveDirectory(names: readonly string[], directory: string, options: WithProgress & { readonly platforms?: readonly string[] | undefined }): Promise<void>;
   tag(name: string, target: string, options: Cancellable): Promise<void>;
@@ -305,9 +308,12 @@ export interface Images {
 
 export interface Registries {
   /** Proves the credentials to the registry, then stores them. Gives back the sentence to print, and what is to be said of how they are kept. */
-  login(request: { readonly server: string; readonly username: string; readonly password: string }, options: Cancellable): Promise<{ readonly message: string; readonly warning: string | undefined }>;
+  login(request: LoginRequest, options: Cancellable): Promise<{ readonly message: string; readonly warning: string | undefined }>;
   logout(server: string, options: Cancellable): Promise<string>;
-  search(term: string, options: Cancellable & { readonly limit?: number | undefined; readonly filters?: Filters | undefined }): Promise<readonly SearchResult[]>;
+  search(
+    term: string,
+    options: Cancellable & { readonly limit?: number | undefined; readonly filters?: Filters | undefined },
+  ): Promise<readonly SearchResult[]>;
 }
 
 export interface SubnetRequest {
@@ -346,7 +352,7 @@ export interface Networks {
 
 export interface Volumes {
   /** A name of "" makes an anonymous one. Creating one that is there already gives it back. */
-  create(request: { readonly name: string; readonly driver: string; readonly options: Readonly<Record<string, string>>; readonly labels: Readonly<Record<string, string>> }, options: Cancellable): Promise<VolumeDetails>;
+  create(request: VolumeRequest, options: Cancellable): Promise<VolumeDetails>;
   list(options: Cancellable & { readonly filters?: Filters | undefined }): Promise<readonly VolumeDetails[]>;
   inspect(name: string, options: Cancellable): Promise<VolumeDetails>;
   remove(name: string, options: Cancellable & { readonly force: boolean }): Promise<void>;
@@ -363,10 +369,15 @@ export interface BootResult {
 export interface System {
   info(options: Cancellable): Promise<SystemInfo>;
   diskUsage(options: Cancellable): Promise<DiskUsage>;
-  events(options: Cancellable & { readonly sinceMs?: number | undefined; readonly untilMs?: number | undefined; readonly filters?: Filters | undefined }): AsyncIterable<EngineEvent>;
+  events(
+    options: Cancellable & { readonly sinceMs?: number | undefined; readonly untilMs?: number | undefined; readonly filters?: Filters | undefined },
+  ): AsyncIterable<EngineEvent>;
   /** Starts what should run after a reboot, by restart policy. */
   boot(options: Cancellable): Promise<BootResult>;
-  /** What a monitor's or a sleeper's process does: ends the container of this full id, or a command in it, if it has ended; starts it if that is due. Anybody may, at any time. */
+  /**
+   * What a monitor's or a sleeper's process does: ends the container of this full id, or a command in it, if it has ended; starts it if
+   * that is due. Anybody may, at any time.
+   */
   finish(id: string, execId?: string): Promise<void>;
   /** Removes what crashes have left and nothing accounts for any more. Can be repeated, and cut short. */
   collect(options: Cancellable): Promise<{ readonly reclaimedBytes: number }>;

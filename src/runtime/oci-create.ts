@@ -1,5 +1,5 @@
 import { Plan } from "../plan/index.ts";
-import type { Call } from "../plan/index.ts";
+import type { Call, Line } from "../plan/index.ts";
 import type { NamespaceType, Process } from "../oci/index.ts";
 import * as C from "../linux/constants.ts";
 import { Errno } from "../linux/errno.ts";
@@ -24,7 +24,7 @@ import { enterRoot } from "./rootfs.ts";
 import { addScheduling, resetAffinity } from "./scheduling.ts";
 import type { ListenerPipes } from "./seccomp-listener.ts";
 import { addListenerPipes, sendListener, tellListener } from "./seccomp-listener.ts";
-import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor, sendByte, sendPidfd } from "./stdio.ts";
+import { addPipe, addSocketPair, addTerminal, awaitByte, giveStreams, receiveDescriptor, sendByte, sendPidfd } from "./stdio.ts";
 import { setTimeOffsets } from "./time.ts";
 import { connectUnix } from "./unix-connect.ts";
 
@@ -113,14 +113,7 @@ export function compileCreate(launch: OciLaunch): Plan {
   const hooks = { state, where, output: launch.hookOutput, environment: launch.hookEnvironment };
   if (meeting.built && meeting.hooked) {
     inner.stage("runtime hooks");
-    sendByte(inner, meeting.built.write, `start ${where}`, "the environment is there, the old root still too");
-    const elsewhere = launch.hooksElsewhere !== undefined;
-    const what = `start ${where}`;
-    // A FIFO has no end-of-file while this process itself can write to it.
-    if (elsewhere) inner.call("prctl", [C.PR_SET_PDEATHSIG, C.SIGKILL, 0, 0, 0], { what, why: "not to wait for ever for hooks that nobody runs any more" });
-    else inner.call("close", [meeting.hooked.write], { what: "close a pipe", why: "so that the outside's end is end-of-file" });
-    awaitByte(inner, meeting.hooked.read, what, "until the runtime's hooks have run");
-    if (elsewhere) inner.call("prctl", [C.PR_SET_PDEATHSIG, 0, 0, 0, 0], { what, why: "from here on it belongs to the caller" });
+    awaitRuntimeHooks(inner, meeting.built, meeting.hooked, { where, elsewhere: launch.hooksElsewhere !== undefined });
   }
   if ((config.hooks?.createContainer ?? []).length > 0)
     inner.call("fchdir", [root], { what: `run the createContainer hooks ${where}`, why: "they find the container's files in their working directory" });
@@ -139,13 +132,7 @@ export function compileCreate(launch: OciLaunch): Plan {
   enterRoot(context, root);
   inner.stage("identity");
   const uid = program.user?.uid ?? 0;
-  if (!program.terminal && uid !== 0)
-    for (const stream of launch.ownStreams)
-      inner.call("fchown", [stream, uid, 0xffffffff], {
-        what: `connect stream ${stream} ${where}`,
-        why: "so that the program can open /dev/stdout again",
-        tolerate: ["EPERM", "EINVAL", "EROFS"],
-      });
+  if (!program.terminal && uid !== 0) giveStreams(inner, launch.ownStreams, uid, where);
   const kept = meeting.listener ? undefined : keepForGate(context, meeting, Math.max(launch.keepBelow, launch.hookOutput + 1));
   addScheduling(inner, program, config.linux, where);
   enterDirectory(inner, program.cwd, where);
@@ -221,23 +208,31 @@ function meet(context: Context, launch: OciLaunch, newUser: boolean): Meeting {
     gate: launch.gate ? fifo(launch.gate.gate) : undefined,
     told: launch.gate ? fifo(launch.gate.told) : undefined,
     console: config.process?.terminal && launch.consoleSocket !== undefined
-      ? connectUnix(
-        outer,
-        launch.consoleSocket,
-        `connect to the console socket "${launch.consoleSocket}" ${where}`,
-        "the terminal's master goes there",
-      ) : undefined,
-    pidfd: launch.pidfdSocket === undefined ? undefined
-      : connectUnix(outer, launch.pidfdSocket, `connect to the pidfd socket "${launch.pidfdSocket}" ${where}`, "the first process's pidfd goes there"),
+      ? connectUnix(outer, launch.consoleSocket, { to: "console socket", where, why: "the terminal's master goes there" })
+      : undefined,
+    pidfd: launch.pidfdSocket === undefined
+      ? undefined
+      : connectUnix(outer, launch.pidfdSocket, { to: "pidfd socket", where, why: "the first process's pidfd goes there" }),
     terminal: config.process?.terminal && launch.monitor ? addSocketPair(outer, "the terminal's master comes out through this") : undefined,
     release: launch.monitor ? addPipe(outer, "the program starts when the monitor is ready for its output") : undefined,
     listener: listener
       ? {
-        socket: connectUnix(outer, listener.path, `connect to the seccomp agent "${listener.path}" ${where}`, "the listener goes there"),
+        socket: connectUnix(outer, listener.path, { to: "seccomp agent", where, why: "the listener goes there" }),
         pipes: addListenerPipes(outer),
       }
       : undefined,
   };
+}
+
+/** `elsewhere`: by another process than keel's outer side, through FIFOs. */
+function awaitRuntimeHooks(inner: Line, built: Pipe, hooked: Pipe, { where, elsewhere }: { readonly where: string; readonly elsewhere: boolean }): void {
+  const what = `start ${where}`;
+  sendByte(inner, built.write, what, "the environment is there, the old root still too");
+  // A FIFO has no end-of-file while this process itself can write to it.
+  if (elsewhere) inner.call("prctl", [C.PR_SET_PDEATHSIG, C.SIGKILL, 0, 0, 0], { what, why: "not to wait for ever for hooks that nobody runs any more" });
+  else inner.call("close", [hooked.write], { what: "close a pipe", why: "so that the outside's end is end-of-file" });
+  awaitByte(inner, hooked.read, what, "until the runtime's hooks have run");
+  if (elsewhere) inner.call("prctl", [C.PR_SET_PDEATHSIG, 0, 0, 0, 0], { what, why: "from here on it belongs to the caller" });
 }
 
 /** Hooks that run as a process of the container's; the pid is what such a process sees. */

@@ -15,7 +15,7 @@ import { setLabel } from "./oci-program.ts";
 import { cleanProcess, dieWithParent, enterDirectory, execute } from "./program.ts";
 import { addScheduling, resetAffinity, setAffinity } from "./scheduling.ts";
 import { addListenerPipes, sendListener, tellListener } from "./seccomp-listener.ts";
-import { addPipe, addSocketPair, addTerminal, awaitByte, receiveDescriptor, sendPidfd } from "./stdio.ts";
+import { addPipe, addSocketPair, addTerminal, awaitByte, giveStreams, receiveDescriptor, sendPidfd } from "./stdio.ts";
 import { connectUnix } from "./unix-connect.ts";
 
 /** One more process in a container that another engine runs. */
@@ -60,29 +60,18 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   outer.stage("cgroup");
   const cgroup = openCgroup(outer, launch.cgroup, where);
   const console = process.terminal && launch.consoleSocket !== undefined
-    ? connectUnix(
-      outer,
-      launch.consoleSocket,
-      `connect to the console socket "${launch.consoleSocket}" ${where}`,
-      "the terminal's master goes there",
-    ) : undefined;
-  const listener = launch.seccompListener
-    ? { socket: connectUnix(
-      outer,
-      launch.seccompListener.path,
-      `connect to the seccomp agent "${launch.seccompListener.path}" ${where}`,
-      "the listener goes there",
-    ), pipes: addListenerPipes(outer) }
+    ? connectUnix(outer, launch.consoleSocket, { to: "console socket", where, why: "the terminal's master goes there" })
     : undefined;
-  const pidfdSocket = launch.pidfdSocket === undefined ? undefined
-    : connectUnix(outer, launch.pidfdSocket, `connect to the pidfd socket "${launch.pidfdSocket}" ${where}`, "the process's pidfd goes there");
-  const time = launch.timeNamespace
-    ? outer.call("openat", [
-      launch.target,
-      "ns/time",
-      C.O_RDONLY | C.O_CLOEXEC,
-      0,
-    ], { what: `open the time namespace ${where}`, why: "before anything is joined" }) : undefined;
+  const agent = launch.seccompListener;
+  const listener = agent && {
+    socket: connectUnix(outer, agent.path, { to: "seccomp agent", where, why: "the listener goes there" }),
+    pipes: addListenerPipes(outer),
+  };
+  const pidfdSocket = launch.pidfdSocket === undefined
+    ? undefined
+    : connectUnix(outer, launch.pidfdSocket, { to: "pidfd socket", where, why: "the process's pidfd goes there" });
+  const opening = { what: `open the time namespace ${where}`, why: "before anything is joined" };
+  const time = launch.timeNamespace ? outer.call("openat", [launch.target, "ns/time", C.O_RDONLY | C.O_CLOEXEC, 0], opening) : undefined;
   const target = openTarget(plan, launch, where);
   plan.keepBelow = Math.max(launch.keepBelow, launch.target + 1);
   if (time) outer.call("setns", [time, C.CLONE_NEWTIME], { what: `join the time namespace ${where}`, why: "children from here on are born in it" });
@@ -123,12 +112,7 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
       size: process.consoleSize && { rows: process.consoleSize.height, columns: process.consoleSize.width },
     });
   } else if (uid !== 0) {
-    for (const stream of launch.ownStreams)
-      inner.call("fchown", [stream, uid, 0xffffffff], {
-        what: `connect stream ${stream} ${where}`,
-        why: "so that the program can open /dev/stdout again",
-        tolerate: ["EPERM", "EINVAL", "EROFS"],
-      });
+    giveStreams(inner, launch.ownStreams, uid, where);
   }
   inner.stage("identity");
   addScheduling(inner, process, launch.linux, where);
@@ -154,8 +138,8 @@ export function compileOciExec(launch: OciExecLaunch): Plan {
   [...descriptors, done.write, release?.read, terminal?.write, console, listener?.pipes.number.write].forEach((fd) => {
     if (fd !== undefined) outer.call("close", [fd], { what: "close a descriptor", why: "the inside's: only the inside may hold it" });
   });
-  if (listener && launch.seccompListener)
-    sendListener(outer, listener.pipes, pidfd, child, { socket: listener.socket, state: launch.state, metadata: launch.seccompListener.metadata }, where);
+  if (listener)
+    sendListener(outer, listener.pipes, pidfd, child, { socket: listener.socket, state: launch.state, metadata: agent?.metadata }, where);
   if (monitor && release && terminal) {
     const master = receiveDescriptor(outer, terminal.read, `receive the terminal ${where}`, "its master");
     handOver({ outer, where }, monitor, {

@@ -67,13 +67,18 @@ export interface Streams {
 export function useStreams(line: Line, streams: readonly [Fd, Fd, Fd], uid: number, where: string, input: "stream" | "null" = "stream"): void {
   streams.forEach((fd, i) => {
     line.call("dup3", [fd, i, 0], { what: `connect stream ${i} ${where}`, why: ["standard input", "standard output", "standard error"][i] ?? "" });
-    if (uid !== 0 && !(i === 0 && input === "null"))
-      line.call("fchown", [i, uid, 0xffffffff], {
-        what: `connect stream ${i} ${where}`,
-        why: "so that the program can open /dev/stdout again",
-        tolerate: ["EPERM", "EINVAL", "EROFS"],
-      });
+    if (uid !== 0 && !(i === 0 && input === "null")) giveStreams(line, [i], uid, where);
   });
+}
+
+/** The caller's streams become those of the program's user. */
+export function giveStreams(line: Line, streams: readonly number[], uid: number, where: string): void {
+  for (const stream of streams)
+    line.call("fchown", [stream, uid, 0xffffffff], {
+      what: `connect stream ${stream} ${where}`,
+      why: "so that the program can open /dev/stdout again",
+      tolerate: ["EPERM", "EINVAL", "EROFS"],
+    });
 }
 
 export interface TerminalOptions {

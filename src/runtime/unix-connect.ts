@@ -6,7 +6,8 @@ import * as C from "../linux/constants.ts";
  * Connects to a unix stream socket by its path. Through its directory, since a socket's own path is at most 107 bytes
  * (unix(7)); the caller's working directory is "/" afterwards.
  */
-export function connectUnix(line: Line, path: string, what: string, why: string): Call {
+export function connectUnix(line: Line, path: string, { to, where, why }: { readonly to: string; readonly where: string; readonly why: string }): Call {
+  const what = `connect to the ${to} "${path}" ${where}`;
   const slash = path.lastIndexOf("/");
   const name = path.slice(slash + 1);
   const encoded = new TextEncoder().encode(name);

@@ -51,7 +51,8 @@ export function attachFromHost(attachments: readonly Attachment[], netns: PatchS
   for (const a of attachments) {
     const mtu = a.mtu === 0 ? {} : { mtu: a.mtu };
     const host = { name: a.hostInterface };
-    newVeth(w, `create ${a.interfaceName}`, { name: a.interfaceName, index: a.interfaceIndex, mac: a.mac, ...mtu, netns: { patch: netns } }, { ...host, ...mtu });
+    const own = { name: a.interfaceName, index: a.interfaceIndex, mac: a.mac, ...mtu, netns: { patch: netns } };
+    newVeth(w, `create ${a.interfaceName}`, own, { ...host, ...mtu });
     // No link-local address on the port: it would be one of the host's on every container's wire, for nothing.
     setLink(w, `join ${a.hostInterface} to its bridge`, host, { masterIndex: a.bridgeIndex, ...silent(a) });
     setLink(w, `bring up ${a.hostInterface}`, host, { up: true }, { hairpin: true, isolated: a.isolated });
@@ -87,7 +88,11 @@ function configure(w: BatchWriter, a: Attachment): void {
  * were leased, and no other container on the wire adds to them by a router advertisement, which a link without any IPv6 address heeds too.
  */
 export function containerSysctls(attachments: readonly Attachment[]): { path: string; value: string; why: string }[] {
-  return attachments.filter(({ kernelWithoutIpv6 }) => kernelWithoutIpv6 !== true).map(({ interfaceName }) => ({ path: `net/ipv6/conf/${interfaceName}/accept_ra`, value: "0", why: "no router but the gateway" }));
+  return attachments.filter(({ kernelWithoutIpv6 }) => kernelWithoutIpv6 !== true).map(({ interfaceName }) => ({
+    path: `net/ipv6/conf/${interfaceName}/accept_ra`,
+    value: "0",
+    why: "no router but the gateway",
+  }));
 }
 
 /** For `--network none`: lo up and nothing else. */

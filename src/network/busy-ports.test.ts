@@ -28,7 +28,9 @@ describe("sockets of this very process", () => {
     const socket = createSocket("udp4");
     await new Promise<void>((resolve) => socket.bind(0, "127.0.0.1", resolve));
     const { port } = socket.address();
-    expect(findListener({ hostIp: "127.0.0.1", hostPort: port, containerPort: 1, protocol: "udp" }, readListeners(["udp"]))).toMatchObject({ address: "127.0.0.1" });
+    expect(findListener({ hostIp: "127.0.0.1", hostPort: port, containerPort: 1, protocol: "udp" }, readListeners(["udp"]))).toMatchObject({
+      address: "127.0.0.1",
+    });
     expect(findListener({ hostIp: "127.0.0.1", hostPort: port, containerPort: 1, protocol: "tcp" }, readListeners(["udp"]))).toBeUndefined();
     socket.close();
   });

@@ -2,15 +2,25 @@ import { describe, expect, test } from "bun:test";
 import { resolveNetwork, validateNetworkCreate } from "./create.ts";
 import type { NetworkCreateRequest, NetworkFacts } from "./create.ts";
 
-const request = (more: Partial<NetworkCreateRequest> = {}): NetworkCreateRequest => ({ name: "net", driver: "bridge", pools: [], internal: false, ipv6: false, attachable: false, labels: {}, options: {}, ...more });
+const request = (more: Partial<NetworkCreateRequest> = {}): NetworkCreateRequest => ({
+  name: "net", driver: "bridge", pools: [], internal: false, ipv6: false, attachable: false, labels: {}, options: {}, ...more,
+});
 const made = { id: "0123456789abcdef".repeat(4), created: "2026-01-01T00:00:00Z" };
 const nothing: NetworkFacts = { networks: [], hostRoutes: ["default"], interfaces: ["lo", "eth0"], ulaGlobalId: Uint8Array.of(1, 2, 3, 4, 5) };
-const facts: NetworkFacts = { ...nothing, networks: [resolveNetwork(request({ name: "old", options: { bridge: "old0" } }), nothing, made)], hostRoutes: ["default", "192.0.2.0/24", "172.17.0.0/16"] };
+const facts: NetworkFacts = {
+  ...nothing,
+  networks: [resolveNetwork(request({ name: "old", options: { bridge: "old0" } }), nothing, made)],
+  hostRoutes: ["default", "192.0.2.0/24", "172.17.0.0/16"],
+};
 
 describe("validateNetworkCreate", () => {
   test("nothing is wrong with what is right", () => {
     expect(validateNetworkCreate(request(), facts)).toEqual([]);
-    expect(validateNetworkCreate(request({ ipv6: true, pools: [{ subnet: "10.1.0.0/24", gateway: "10.1.0.9" }, { subnet: "fd00:7::/64" }], options: { mtu: "1400", icc: "false", "com.docker.network.bridge.name": "br-x" } }), facts)).toEqual([]);
+    expect(validateNetworkCreate(request({
+      ipv6: true,
+      pools: [{ subnet: "10.1.0.0/24", gateway: "10.1.0.9" }, { subnet: "fd00:7::/64" }],
+      options: { mtu: "1400", icc: "false", "com.docker.network.bridge.name": "br-x" },
+    }), facts)).toEqual([]);
   });
   test.each<[Partial<NetworkCreateRequest>, string]>([
     [{ name: "" }, "invalid network name"],
@@ -55,7 +65,10 @@ describe("resolveNetwork", () => {
     });
   });
   test("keeps what was asked for", () => {
-    expect(resolveNetwork(request({ pools: [{ subnet: "10.1.0.0/24", gateway: "10.1.0.9", ipRange: "10.1.0.128/25" }], options: { "com.docker.network.driver.mtu": "1400", icc: "0" } }), facts, made)).toMatchObject({
+    expect(resolveNetwork(request({
+      pools: [{ subnet: "10.1.0.0/24", gateway: "10.1.0.9", ipRange: "10.1.0.128/25" }],
+      options: { "com.docker.network.driver.mtu": "1400", icc: "0" },
+    }), facts, made)).toMatchObject({
       pools: [{ subnet: "10.1.0.0/24", gateway: "10.1.0.9", ipRange: "10.1.0.128/25" }],
       mtu: 1400,
       icc: false,

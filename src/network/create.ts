@@ -79,7 +79,8 @@ function readOptions(request: NetworkCreateRequest, problems: string[]): Options
       case "mtu": {
         options.mtu = Number(value);
         const least = request.ipv6 ? 1280 : 68;
-        if (!/^\d{1,5}$/.test(value) || (options.mtu !== 0 && (options.mtu < least || options.mtu > 65535))) problems.push(`invalid option ${key}=${value}: a number of bytes from ${least} to 65535`);
+        if (!/^\d{1,5}$/.test(value) || (options.mtu !== 0 && (options.mtu < least || options.mtu > 65535)))
+          problems.push(`invalid option ${key}=${value}: a number of bytes from ${least} to 65535`);
         break;
       }
       case "icc":
@@ -90,7 +91,8 @@ function readOptions(request: NetworkCreateRequest, problems: string[]): Options
         break;
       case "bridge":
         options.bridge = value;
-        if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(value)) problems.push(`invalid option ${key}=${value}: an interface name has 1 to 15 letters, digits, "_", "." and "-"`);
+        if (!/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}$/.test(value))
+          problems.push(`invalid option ${key}=${value}: an interface name has 1 to 15 letters, digits, "_", "." and "-"`);
         break;
       case "host-binding":
         options.hostBinding = value;
@@ -133,7 +135,8 @@ export function validateNetworkCreate(request: NetworkCreateRequest, facts: Netw
     const network = facts.networks.find((n) => findOverlap(pool.subnet, n.pools.map((p) => p.subnet)) !== undefined);
     const route = findOverlap(pool.subnet, facts.hostRoutes);
     if (network !== undefined) problems.push(`invalid pool request: Pool overlaps with other one on this address space: ${pool.subnet} with that of network "${network.name}"`);
-    else if (route !== undefined) problems.push(`invalid pool request: Pool overlaps with other one on this address space: ${pool.subnet} with the host's route to ${route}`);
+    else if (route !== undefined)
+      problems.push(`invalid pool request: Pool overlaps with other one on this address space: ${pool.subnet} with the host's route to ${route}`);
   }
   return problems;
 }

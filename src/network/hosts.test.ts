@@ -17,14 +17,22 @@ describe("hosts", () => {
 
   test("localhost, itself, extra hosts, members", () => {
     expect(base).toBe("127.0.0.1\tlocalhost\n192.0.2.9\tdb\n172.18.0.2\tweb\n");
-    const full = buildHosts({ ownNames: ["web.example.org", "web"], ownAddresses: ["172.18.0.2", "fd00::2"], extra: [], members: [{ address: "172.18.0.3", names: ["api"] }], ipv6: true });
+    const full = buildHosts({
+      ownNames: ["web.example.org", "web"],
+      ownAddresses: ["172.18.0.2", "fd00::2"],
+      extra: [],
+      members: [{ address: "172.18.0.3", names: ["api"] }],
+      ipv6: true,
+    });
     expect(["localhost", "web", "api", "ip6-localhost"].map((n) => lookUp(full, n))).toEqual(["127.0.0.1", "172.18.0.2", "172.18.0.3", "::1"]);
   });
 
   test("members come and go, and what the container wrote itself stays", () => {
     const edited = `${updateMembers(base, [{ address: "172.18.0.3", names: ["api", "a"] }])}10.0.0.1\tmine\n`;
     const later = updateMembers(edited, [{ address: "172.18.0.4", names: ["cache"] }, { address: "172.18.0.4", names: ["c", "cache"] }]);
-    expect(["api", "cache", "c", "mine", "db", "web"].map((n) => lookUp(later, n))).toEqual([undefined, "172.18.0.4", "172.18.0.4", "10.0.0.1", "192.0.2.9", "172.18.0.2"]);
+    expect(["api", "cache", "c", "mine", "db", "web"].map((n) => lookUp(later, n))).toEqual([
+      undefined, "172.18.0.4", "172.18.0.4", "10.0.0.1", "192.0.2.9", "172.18.0.2",
+    ]);
     expect(updateMembers(later, [])).toBe(`${base}10.0.0.1\tmine\n`);
   });
 

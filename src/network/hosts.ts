@@ -28,7 +28,13 @@ export function buildHosts(request: HostsRequest): string {
   const lines = ["127.0.0.1\tlocalhost"];
   // The lines that Debian's and Docker's files have; without IPv6, localhost must not be looked for there.
   if (request.ipv6) {
-    lines.push("::1\tlocalhost ip6-localhost ip6-loopback", "fe00::\tip6-localnet", "ff00::\tip6-mcastprefix", "ff02::1\tip6-allnodes", "ff02::2\tip6-allrouters");
+    lines.push(
+      "::1\tlocalhost ip6-localhost ip6-loopback",
+      "fe00::\tip6-localnet",
+      "ff00::\tip6-mcastprefix",
+      "ff02::1\tip6-allnodes",
+      "ff02::2\tip6-allrouters",
+    );
   }
   lines.push(...request.extra.map(line));
   if (request.ownNames.length > 0) for (const address of request.ownAddresses) lines.push(line({ address, names: request.ownNames }));

@@ -7,8 +7,8 @@
  * `-p` says; a *published port* has its host port decided.
  *
  * Invariants. No network, broadcast or gateway address is ever handed out. Interface names have at most 15 bytes. Rules live
- * in one own nftables table and are the same whatever containers there are; a network has a chain of two or three rules, all else is elements of sets. Text of a user's
- * reaches a rule, a hosts file or a resolv.conf only after it was parsed.
+ * in one own nftables table and are the same whatever containers there are; a network has a chain of two or three rules, all else is
+ * elements of sets. Text of a user's reaches a rule, a hosts file or a resolv.conf only after it was parsed.
  *
  * Start-up: import the file that is needed; this door is for those who need it all.
  */

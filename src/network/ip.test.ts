@@ -8,7 +8,10 @@ const anyIp: fc.Arbitrary<IpAddress> = fc.oneof(
   fc.bigInt({ min: 0n, max: (1n << 32n) - 1n }).map((value): IpAddress => ({ family: 4, value })),
   fc.bigInt({ min: 0n, max: (1n << 128n) - 1n }).map((value): IpAddress => ({ family: 6, value })),
   // Sparse addresses, where zero compression has choices.
-  fc.array(fc.constantFrom(0n, 0n, 0n, 1n, 0xffffn), { minLength: 8, maxLength: 8 }).map((gs): IpAddress => ({ family: 6, value: gs.reduce((v: bigint, g: bigint) => (v << 16n) | g, 0n) })),
+  fc.array(fc.constantFrom(0n, 0n, 0n, 1n, 0xffffn), { minLength: 8, maxLength: 8 }).map((gs): IpAddress => ({
+    family: 6,
+    value: gs.reduce((v: bigint, g: bigint) => (v << 16n) | g, 0n),
+  })),
 );
 
 describe("addresses", () => {
@@ -29,7 +32,9 @@ describe("addresses", () => {
       expect(parseIp(text)?.family ?? 0).toBe(isIP(text));
     }), { numRuns: 500 });
   });
-  test.each(["", "1.2.3", "1.2.3.04", "0x7f.0.0.1", "1.2.3.256", "fe80::1%eth0", ":::", "1::2::3", "12345::", "1:2:3:4:5:6:7", " 1.2.3.4"])("%p is no address", (text) => {
+  test.each([
+    "", "1.2.3", "1.2.3.04", "0x7f.0.0.1", "1.2.3.256", "fe80::1%eth0", ":::", "1::2::3", "12345::", "1:2:3:4:5:6:7", " 1.2.3.4",
+  ])("%p is no address", (text) => {
     expect(parseIp(text)).toBeUndefined();
   });
   test("loopback in every spelling", () => {
@@ -42,11 +47,15 @@ describe("subnets", () => {
   test("host bits are told, with what was meant", () => {
     expect(() => parseCidr("10.1.2.3/16")).toThrow("invalid subnet 10.1.2.3/16: it should be 10.1.0.0/16");
     expect(() => parseCidr("10.1.0.0")).toThrow("invalid subnet 10.1.0.0: invalid CIDR block notation");
-    for (const bad of ["10.0.0.0/33", "fd00::/129", "10.0.0.0/", "/8", "10.0.0.0/08", "10.0.0.0/-1", "x/8"]) expect(() => parseCidr(bad)).toThrow("invalid CIDR block notation");
+    for (const bad of ["10.0.0.0/33", "fd00::/129", "10.0.0.0/", "/8", "10.0.0.0/08", "10.0.0.0/-1", "x/8"])
+      expect(() => parseCidr(bad)).toThrow("invalid CIDR block notation");
     expect(formatCidr(parseCidr("fd00:0::/64"))).toBe("fd00::/64");
   });
   test("overlap is containment of one in the other, and symmetric", () => {
-    const cidr = fc.tuple(fc.bigInt({ min: 0n, max: (1n << 32n) - 1n }), fc.integer({ min: 0, max: 32 })).map(([value, prefix]) => cidrOf({ family: 4, value }, prefix));
+    const cidr = fc.tuple(fc.bigInt({ min: 0n, max: (1n << 32n) - 1n }), fc.integer({ min: 0, max: 32 })).map(([value, prefix]) => cidrOf(
+      { family: 4, value },
+      prefix,
+    ));
     fc.assert(fc.property(cidr, cidr, (a, b) => {
       const held = contains(a, { family: 4, value: b.base }) || contains(b, { family: 4, value: a.base });
       expect(overlaps(a, b)).toBe(held);

@@ -88,7 +88,10 @@ export function loopbackProgram(): LoopbackProgram {
 }
 
 /** What the map has to hold for a port, or undefined for one that is not on ::1. */
-export function loopbackElement(port: PublishedPort, target: { readonly ipv4?: string; readonly ipv6?: string }): { key: Uint8Array; value: Uint8Array } | undefined {
+export function loopbackElement(
+  port: PublishedPort,
+  target: { readonly ipv4?: string; readonly ipv6?: string },
+): { key: Uint8Array; value: Uint8Array } | undefined {
   const protocol = { tcp: 6, udp: 17, sctp: undefined }[port.protocol];
   const address = target.ipv6 ?? (target.ipv4 === undefined ? undefined : `::ffff:${target.ipv4}`);
   if (protocol === undefined || address === undefined || !["", "::", "::1"].includes(port.hostIp)) return undefined;

@@ -83,6 +83,7 @@ export function macFor(address: string): string {
 export function parseMacAddress(text: string): string {
   const bytes = parseMac(text);
   if (bytes === undefined) throw new SampanError("invalid", `${text} is not a valid mac address`);
-  if (((bytes[0] ?? 0) & 1) === 1 || bytes.every((b) => b === 0)) throw new SampanError("invalid", `${text} is not a valid mac address: it is a group address or zero`);
+  if (((bytes[0] ?? 0) & 1) === 1 || bytes.every((b) => b === 0))
+    throw new SampanError("invalid", `${text} is not a valid mac address: it is a group address or zero`);
   return formatMac(bytes);
 }

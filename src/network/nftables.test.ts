@@ -7,7 +7,9 @@ import { assertInterfaceName } from "./rtnetlink/link.ts";
 describe("text", () => {
   const port = { hostIp: "", hostPort: 8080, containerPort: 80, protocol: "tcp" as const, ipv4: "10.0.0.2", ipv6: "fd00::2" };
   test("elements of ports, by family and address", () => {
-    expect(addPorts([port])).toBe("add element inet sampan publish4 { tcp . 8080 : 10.0.0.2 . 80 }\nadd element inet sampan publish6 { tcp . 8080 : fd00::2 . 80 }\n");
+    expect(
+      addPorts([port]),
+    ).toBe("add element inet sampan publish4 { tcp . 8080 : 10.0.0.2 . 80 }\nadd element inet sampan publish6 { tcp . 8080 : fd00::2 . 80 }\n");
     expect(addPorts([{ ...port, hostIp: "0.0.0.0" }])).not.toContain("publish6");
     expect(addPorts([{ ...port, hostIp: "::" }])).not.toContain("publish4");
     expect(addPorts([{ ...port, hostIp: "127.0.0.1" }])).toBe("add element inet sampan publish4_at { 127.0.0.1 . tcp . 8080 : 10.0.0.2 . 80 }\n");
@@ -34,7 +36,10 @@ describe("text", () => {
     const text = buildRuleset({ networks: [], ports: [] });
     const slow = [...text.matchAll(/set (\w+) \{ type [^;]* \. [^;]*; flags interval; \}/g)].map(([, name]) => `@${name}`);
     expect(slow).toEqual(["@subnets4", "@subnets6"]);
-    for (const [chain, isNat] of [...text.matchAll(/chain \w+ \{(\s+type nat)?[^}]*(\{[^}]*\}[^}]*)*\}/g)].map(([all, nat]) => [all, nat !== undefined] as const))
+    for (const [chain, isNat] of [...text.matchAll(/chain \w+ \{(\s+type nat)?[^}]*(\{[^}]*\}[^}]*)*\}/g)].map(([all, nat]) => [
+      all,
+      nat !== undefined,
+    ] as const))
       if (!isNat) for (const name of slow) expect(chain).not.toContain(name);
   });
   test("equal states give equal text, and the table is replaced in the same transaction", () => {
@@ -59,5 +64,6 @@ test("names of interfaces and MAC addresses", () => {
   expect(macFor("172.17.0.2/16")).toBe("02:42:ac:11:00:02");
   expect(macFor("fd00::2")).toBe("02:43:00:00:00:02");
   expect(parseMacAddress("02-42-AC-11-00-02")).toBe("02:42:ac:11:00:02");
-  for (const bad of ["zz", "02:42:ac:11:00", "01:00:5e:00:00:01", "00:00:00:00:00:00", "02:42-ac:11:00:02"]) expect(() => parseMacAddress(bad)).toThrow("is not a valid mac address");
+  for (const bad of ["zz", "02:42:ac:11:00", "01:00:5e:00:00:01", "00:00:00:00:00:00", "02:42-ac:11:00:02"])
+    expect(() => parseMacAddress(bad)).toThrow("is not a valid mac address");
 });

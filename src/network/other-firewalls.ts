@@ -19,7 +19,8 @@ export function forwardingBlocked(bridge: string, filter: string, ruleset: strin
   }
   for (const { family, table, text } of tablesOf(ruleset)) {
     if (family === "inet" && table === "firewalld") {
-      if (!text.includes(`"${bridge}"`)) blocked.push(told("firewalld", bridge, `firewall-cmd --permanent --zone=trusted --add-interface=${bridge}; firewall-cmd --reload`));
+      if (!text.includes(`"${bridge}"`))
+        blocked.push(told("firewalld", bridge, `firewall-cmd --permanent --zone=trusted --add-interface=${bridge}; firewall-cmd --reload`));
       continue;
     }
     if (family !== "inet" && family !== (program === "iptables" ? "ip" : "ip6")) continue;
@@ -41,7 +42,9 @@ function tablesOf(ruleset: string): { readonly family: string; readonly table: s
 
 /** Chains of a table that judge what is forwarded, and drop what no rule of theirs takes. */
 function droppingChains(text: string): string[] {
-  return [...text.matchAll(/^\tchain (\S+) \{\n(.*?)^\t\}/gms)].filter(([, , rules = ""]) => /^\t\ttype filter hook forward .*policy drop;/m.test(rules)).map(([, chain = ""]) => chain);
+  return [...text.matchAll(/^\tchain (\S+) \{\n(.*?)^\t\}/gms)].filter(([, , rules = ""]) => /^\t\ttype filter hook forward .*policy drop;/m.test(rules)).map((
+    [, chain = ""],
+  ) => chain);
 }
 
 function told(who: string, bridge: string, remedy: string): string {

@@ -2,7 +2,12 @@ import { describe, expect, test } from "bun:test";
 import { chooseHostPorts, findConflict, parseExpose, portsConflict, publishExposed } from "./ports.ts";
 import type { PortSpec } from "./ports.ts";
 
-const spec = (hostIp: string, hostPort: number, containerPort: number, protocol: PortSpec["protocol"] = "tcp"): PortSpec => ({ hostIp, hostPort, containerPort, protocol });
+const spec = (
+  hostIp: string,
+  hostPort: number,
+  containerPort: number,
+  protocol: PortSpec["protocol"] = "tcp",
+): PortSpec => ({ hostIp, hostPort, containerPort, protocol });
 
 /** "[ip:][host[-end]:]container[/protocol]", for the tests to read well: what a person types is the command line's to parse. */
 function published(text: string): PortSpec {
@@ -52,7 +57,10 @@ describe("chooseHostPorts", () => {
   });
   test("a busy port is told with its holder", () => {
     const holder = (p: { hostPort: number }) => (p.hostPort === 80 ? "nginx (pid 7)" : undefined);
-    expect(() => chooseHostPorts([published("127.0.0.1:80:80")], { ...free, holder })).toThrow("Cannot publish port 127.0.0.1:80/tcp: port is already allocated, nginx (pid 7) has it");
+    expect(() => chooseHostPorts([published("127.0.0.1:80:80")], {
+      ...free,
+      holder,
+    })).toThrow("Cannot publish port 127.0.0.1:80/tcp: port is already allocated, nginx (pid 7) has it");
     expect(chooseHostPorts([published("80-81:80")], { ...free, holder })[0]?.hostPort).toBe(81);
     expect(() => chooseHostPorts([published("80-81:80")], { ...free, holder: () => "x" })).toThrow("no port from 80 to 81 is free");
     expect(() => chooseHostPorts([published("1")], { ...free, holder: () => "x" })).toThrow("no port from 40000 to 40003 is free");

@@ -52,7 +52,8 @@ export function parseExpose(text: string): ExposedPort[] {
   if (text.includes(":")) throw invalid(`invalid port format for --expose: ${text}`);
   const [ports, protocol] = splitProtocol(text);
   const range = parsePortRange(ports);
-  if (range === undefined || range.start === 0) throw invalid(`invalid range format for --expose: ${text}, error: a port is a number from 1 to 65535, a range goes upwards`);
+  if (range === undefined || range.start === 0)
+    throw invalid(`invalid range format for --expose: ${text}, error: a port is a number from 1 to 65535, a range goes upwards`);
   if (!isProtocol(protocol)) throw invalid(`invalid proto: ${protocol}`);
   return Array.from({ length: range.end - range.start + 1 }, (_, i) => ({ port: range.start + i, protocol }));
 }
@@ -124,7 +125,12 @@ export function chooseHostPorts(specs: readonly PortSpec[], choice: PortChoice):
   if (clash !== undefined) throw busy(clash[1], "this container publishes it twice");
   const chosen = new Map<PortSpec, PublishedPort>();
   const ownHolder = (port: PublishedPort): boolean => [...chosen.values()].some((other) => portsConflict(other, port));
-  const fixed = (spec: PortSpec, hostPort: number): PublishedPort => ({ hostIp: spec.hostIp, hostPort, containerPort: spec.containerPort, protocol: spec.protocol });
+  const fixed = (spec: PortSpec, hostPort: number): PublishedPort => ({
+    hostIp: spec.hostIp,
+    hostPort,
+    containerPort: spec.containerPort,
+    protocol: spec.protocol,
+  });
 
   for (const spec of specs) {
     if (spec.hostPort === 0 || spec.hostPortEnd !== undefined) continue;
@@ -143,7 +149,11 @@ export function chooseHostPorts(specs: readonly PortSpec[], choice: PortChoice):
       const port = fixed(spec, first + (ranged ? i : (choice.seed + i) % count));
       if (!ownHolder(port) && choice.holder(port) === undefined) found = port;
     }
-    if (found === undefined) throw new SampanError("conflict", `Cannot publish port ${spec.containerPort}/${spec.protocol}: no port from ${first} to ${first + count - 1} is free on the host`);
+    if (found === undefined)
+      throw new SampanError(
+        "conflict",
+        `Cannot publish port ${spec.containerPort}/${spec.protocol}: no port from ${first} to ${first + count - 1} is free on the host`,
+      );
     chosen.set(spec, found);
   }
   return specs.map((spec) => chosen.get(spec)).filter((port) => port !== undefined);

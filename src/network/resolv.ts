@@ -80,7 +80,10 @@ export function buildResolvConf(request: ResolvRequest): ResolvConf {
   return { text: lines.map((line) => `${line}\n`).join(""), warnings };
 }
 
-/** The host's servers that a container can reach; else the upstreams; else none, said aloud: guessing a public one would send the names asked for to strangers. */
+/**
+ * The host's servers that a container can reach; else the upstreams; else none, said aloud: guessing a public one would send the names
+ * asked for to strangers.
+ */
 function inherited(request: ResolvRequest, host: Parsed, warnings: string[]): string[] {
   for (const { servers } of [host, parse(request.upstreams ?? "")]) {
     const good = servers.filter((server) => reachable(server, request.ipv6));

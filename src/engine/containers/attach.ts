@@ -30,7 +30,11 @@ export async function attachToContainer(context: EngineContext, name: string, op
   const { streams } = options;
   const stdin = request.interactive ? streams.stdin : undefined;
   if (request.tty && stdin !== undefined && (typeof stdin !== "number" || !isTerminal(stdin)))
-    throw new SampanError("invalid", "cannot attach stdin to a TTY-enabled container because stdin is not a terminal: the input device is not a TTY", { exitCode: 1 });
+    throw new SampanError(
+      "invalid",
+      "cannot attach stdin to a TTY-enabled container because stdin is not a terminal: the input device is not a TTY",
+      { exitCode: 1 },
+    );
   const paths = containerPaths(context.paths, record.id);
   const plan = compileAttach({
     name: record.name, socket: paths.attachSocket, sigProxy: options.sigProxy,
@@ -41,7 +45,13 @@ export async function attachToContainer(context: EngineContext, name: string, op
   });
   connectStreams({ ...streams, stdin }, running);
   const stop = forwardSignals(running, { sigProxy: options.sigProxy && !request.tty, tty: request.tty });
-  context.store.events.append({ timeNs: nowNs(), type: "container", action: "attach", actorId: record.id, attributes: { ...record.labels, image: record.imageReference, name: record.name } });
+  context.store.events.append({
+    timeNs: nowNs(),
+    type: "container",
+    action: "attach",
+    actorId: record.id,
+    attributes: { ...record.labels, image: record.imageReference, name: record.name },
+  });
   const stay = leaveOnAbort(running, options.signal);
   const { report } = await running.finished;
   stop();
@@ -51,9 +61,16 @@ export async function attachToContainer(context: EngineContext, name: string, op
   if (failure && (failure.code === "ENOENT" || failure.code === "ECONNREFUSED")) throw stopped();
   if (failure) throw failure;
   if (report.state === "detached" && report.status === TOO_SLOW)
-    throw new SampanError("unavailable", `Cannot stay attached to container "${record.name}": its output came faster than it was taken`, { hint: `Its log has all of it: sampan logs -f ${record.name}`, exitCode: 1 });
+    throw new SampanError("unavailable", `Cannot stay attached to container "${record.name}": its output came faster than it was taken`, {
+      hint: `Its log has all of it: sampan logs -f ${record.name}`,
+      exitCode: 1,
+    });
   if (report.state === "detached") return { exitCode: report.status, signal: 0, detached: true };
-  if (report.state !== "exited") throw new SampanError("unavailable", `Cannot stay attached to container "${record.name}": its monitor closed the connection`, { hint: "It may have all the clients that it can serve", exitCode: 1 });
+  if (report.state !== "exited")
+    throw new SampanError("unavailable", `Cannot stay attached to container "${record.name}": its monitor closed the connection`, {
+      hint: "It may have all the clients that it can serve",
+      exitCode: 1,
+    });
   return { exitCode: report.status, signal: report.signal, detached: false };
 }
 
@@ -63,7 +80,8 @@ function stopped(): SampanError {
 
 function refuseUnlessRunning(context: EngineContext, record: ContainerRecord): void {
   if (record.status === "paused") throw new SampanError("wrong-state", "You cannot attach to a paused container, unpause it first", { exitCode: 1 });
-  if (record.status === "restarting") throw new SampanError("wrong-state", "You cannot attach to a restarting container, wait until it is running", { exitCode: 1 });
+  if (record.status === "restarting")
+    throw new SampanError("wrong-state", "You cannot attach to a restarting container, wait until it is running", { exitCode: 1 });
   if (!processOf(context, record)) throw stopped();
 }
 
@@ -72,5 +90,8 @@ function checkDetachKeys(wanted: string | undefined, started: string | undefined
   if (wanted === undefined) return;
   const own = started ?? DEFAULT_DETACH_KEYS;
   if (Buffer.compare(parseDetachKeys(wanted), parseDetachKeys(own)) === 0) return;
-  throw new SampanError("unsupported", `Cannot use detach keys "${wanted}" with container "${name}": it was started with "${own}"`, { exitCode: 1, hint: "Leave out --detach-keys" });
+  throw new SampanError("unsupported", `Cannot use detach keys "${wanted}" with container "${name}": it was started with "${own}"`, {
+    exitCode: 1,
+    hint: "Leave out --detach-keys",
+  });
 }

@@ -35,7 +35,12 @@ export function storedConfigOf(context: EngineContext, record: ContainerRecord):
 }
 
 /** Makes this process the one that starts a container: compare-and-set, undefined if another was faster. Records what a run makes. */
-async function begin(context: EngineContext, record: ContainerRecord, from: readonly ContainerStatus[], fields: Partial<ContainerFields>): Promise<Begun | undefined> {
+async function begin(
+  context: EngineContext,
+  record: ContainerRecord,
+  from: readonly ContainerStatus[],
+  fields: Partial<ContainerFields>,
+): Promise<Begun | undefined> {
   const stored = storedConfigOf(context, record);
   const cgroup = cgroupPlanOf(context, stored);
   const network = await prepareNetwork(context, stored);
@@ -44,9 +49,15 @@ async function begin(context: EngineContext, record: ContainerRecord, from: read
   if (stored.request.remove) rmSync(`${containerPaths(context.paths, record.id).work}/work/incompat`, { recursive: true, force: true });
   const { store } = context;
   const began = store.transaction(() => {
-    const { moved, container } = store.containers.transition(record.id, from, "creating", { revision: record.revision, fields: { ...ownerFields(context), error: "", ...fields } });
+    const { moved, container } = store.containers.transition(record.id, from, "creating", {
+      revision: record.revision,
+      fields: { ...ownerFields(context), error: "", ...fields },
+    });
     if (!moved) return undefined;
-    const keys = [{ kind: "dir" as const, key: containerPaths(context.paths, record.id).run }, ...(cgroup?.remove ?? []).map((key) => ({ kind: "cgroup" as const, key }))];
+    const keys = [
+      { kind: "dir" as const, key: containerPaths(context.paths, record.id).run },
+      ...(cgroup?.remove ?? []).map((key) => ({ kind: "cgroup" as const, key })),
+    ];
     store.resources.record(keys.map(({ kind, key }) => ({ kind, key, containerId: record.id, lifetime: "run" as const })), Date.now());
     reserveNetwork(context, network, record.id);
     return container;
@@ -142,7 +153,10 @@ export async function finishOrRestart(context: EngineContext, id: string): Promi
     begun = await begin(context, record, ["restarting"], {});
   } catch (error) {
     // Its network or a port is gone, say: nobody would be told but by its record, and trying for ever helps nobody.
-    context.store.containers.transition(record.id, ["restarting"], "exited", { revision: record.revision, fields: { ...NO_OWNER, error: messageOf(error), nextRestartMs: null } });
+    context.store.containers.transition(record.id, ["restarting"], "exited", {
+      revision: record.revision,
+      fields: { ...NO_OWNER, error: messageOf(error), nextRestartMs: null },
+    });
     throw error;
   }
   if (begun !== undefined) await launchInBackground(context, begun);
@@ -162,8 +176,10 @@ export async function startAgain(context: EngineContext, record: ContainerRecord
     now = now === undefined ? undefined : await steady(context, now);
     if (now === undefined) throw noSuchContainer(record.name);
     if (now.status === "running" || now.status === "paused") return;
-    if (now.status === "removing") throw new SampanError("wrong-state", `Cannot restart container ${record.name}: container is marked for removal and cannot be started`);
-    if (now.status === "creating" || now.status === "ending") throw new SampanError("unavailable", `Cannot restart container "${record.name}": another process is still at it`);
+    if (now.status === "removing")
+      throw new SampanError("wrong-state", `Cannot restart container ${record.name}: container is marked for removal and cannot be started`);
+    if (now.status === "creating" || now.status === "ending")
+      throw new SampanError("unavailable", `Cannot restart container "${record.name}": another process is still at it`);
     if (now.status === "restarting") disarmRestart(context, now);
     const begun = await begin(context, now, [...STARTABLE, "restarting"], BY_HAND);
     if (begun !== undefined) return launchInBackground(context, begun);

@@ -15,8 +15,16 @@ export function openCidfile(path: string): Cidfile {
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === "EEXIST")
-      throw new SampanError("conflict", `Container ID file found, make sure the other container isn't running or delete ${path}`, { code: errno, exitCode: 125, cause: error });
-    throw new SampanError("unavailable", `Cannot write the container's id to "${path}": ${errno ?? String(error)}`, { code: errno, exitCode: 125, cause: error });
+      throw new SampanError("conflict", `Container ID file found, make sure the other container isn't running or delete ${path}`, {
+        code: errno,
+        exitCode: 125,
+        cause: error,
+      });
+    throw new SampanError("unavailable", `Cannot write the container's id to "${path}": ${errno ?? String(error)}`, {
+      code: errno,
+      exitCode: 125,
+      cause: error,
+    });
   }
   return {
     write(id) {

@@ -62,7 +62,10 @@ export async function copyFrom(context: EngineContext, name: string, path: strin
   if ("write" in target) return await writeArchive(source, target.write, options.signal);
   const owner = options.archive ? undefined : { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
   const to = onHost(target.path);
-  const destination = locateDestination(hostOpener, to, source, () => new SampanError("not-found", `invalid output path: directory "${splitPath(to).parent}" does not exist`));
+  const destination = locateDestination(hostOpener, to, source, () => new SampanError(
+    "not-found",
+    `invalid output path: directory "${splitPath(to).parent}" does not exist`,
+  ));
   try {
     using writer = new TreeWriter(helper, destination.directory, { owner });
     return await transfer(source, writer, destination.name, options.signal);
@@ -78,7 +81,8 @@ export async function copyTo(context: EngineContext, name: string, from: CopySou
   const to = inContainer(path);
   if (stored.request.readonlyRootfs && !stored.mounts.some(({ target }) => to === target || to.startsWith(`${target}/`)))
     throw new SampanError("denied", "container rootfs is marked read-only");
-  const [mounted] = stored.mounts.filter(({ target }) => to === target || to.startsWith(`${target}/`)).sort((one, other) => other.target.length - one.target.length);
+  const [mounted] = stored.mounts.filter(({ target }) => to === target || to.startsWith(`${target}/`)).sort((one, other) =>
+    other.target.length - one.target.length);
   if (mounted?.readonly === true) throw new SampanError("denied", "mounted volume is marked read-only");
   if ("archive" in from) {
     const result = await extract(access, container.name, from.archive, path, options);

@@ -23,7 +23,8 @@ export async function diffContainer(context: EngineContext, name: string, option
   // Written by `reserve` from a StoredConfig.
   const stored = JSON.parse(context.store.containers.config(record.id)) as StoredConfig;
   const { image } = stored;
-  if (image.writableRoot !== undefined) throw new SampanError("unsupported", `Cannot list the changes of container "${record.name}": it writes to "${image.writableRoot}" itself`);
+  if (image.writableRoot !== undefined)
+    throw new SampanError("unsupported", `Cannot list the changes of container "${record.name}": it writes to "${image.writableRoot}" itself`);
   const { upper } = containerPaths(context.paths, record.id);
   if (!existsSync(upper)) return [];
   using access = await openHostAccess(context);
@@ -72,7 +73,14 @@ function compare(comparison: Comparison, upper: number, lowers: readonly number[
   return changed;
 }
 
-function compareDirectory(comparison: Comparison, place: { readonly directory: number; readonly name: ByteString }, lowers: readonly number[], path: string, stat: BigIntStats, before: BigIntStats | undefined): boolean {
+function compareDirectory(
+  comparison: Comparison,
+  place: { readonly directory: number; readonly name: ByteString },
+  lowers: readonly number[],
+  path: string,
+  stat: BigIntStats,
+  before: BigIntStats | undefined,
+): boolean {
   const own = openDirectoryIn(place);
   if (own === undefined) return false;
   const opaque = isOpaque(comparison.helper, own);
@@ -101,7 +109,8 @@ function reportHidden(comparison: Comparison, own: number, lowers: readonly numb
 }
 
 function namesIn(directory: number): ByteString[] {
-  return readdirSync(`/proc/self/fd/${directory}`, { encoding: "buffer" }).map((name) => name.toString("latin1") as ByteString); // latin1 is one character per byte
+  // latin1 is one character per byte
+  return readdirSync(`/proc/self/fd/${directory}`, { encoding: "buffer" }).map((name) => name.toString("latin1") as ByteString);
 }
 
 /** What the layers beneath show under a name. */

@@ -21,6 +21,10 @@ export function makeContainerDirectories(context: EngineContext, stored: StoredC
     const errno = errnoOf(error);
     rmSync(paths.directory, { recursive: true, force: true });
     forgetContainer(context.store, stored.id, { timeNs: nowNs() });
-    throw new SampanError(errno === "ENOSPC" ? "unavailable" : "internal", `Cannot make the files of container "${stored.name}": ${errno ?? String(error)}`, { code: errno, cause: error, exitCode: 125 });
+    throw new SampanError(errno === "ENOSPC" ? "unavailable" : "internal", `Cannot make the files of container "${stored.name}": ${errno ?? String(error)}`, {
+      code: errno,
+      cause: error,
+      exitCode: 125,
+    });
   }
 }

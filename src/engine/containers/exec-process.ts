@@ -10,7 +10,11 @@ import { resolveUser } from "../spec/users.ts";
  * What a command in a container is: as the container's own first process, but for what was asked otherwise. Users are
  * looked up in the layers, never in the running root filesystem, where a program could redirect the look.
  */
-export function execProcess(paths: ContainerPaths, stored: StoredConfig, wanted: Pick<ExecRequest, "command" | "tty" | "privileged" | "env" | "user" | "workdir">): Process {
+export function execProcess(
+  paths: ContainerPaths,
+  stored: StoredConfig,
+  wanted: Pick<ExecRequest, "command" | "tty" | "privileged" | "env" | "user" | "workdir">,
+): Process {
   const { request, image } = stored;
   const layers = image.writableRoot === undefined ? [paths.upper, ...image.lowers] : [image.writableRoot];
   const user = resolveUser({ user: wanted.user ?? request.user ?? image.config.user, groupAdd: request.groupAdd, layers });

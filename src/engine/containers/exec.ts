@@ -72,7 +72,13 @@ interface PreparedExec {
   readonly monitored: boolean;
 }
 
-async function runExec(context: EngineContext, record: ContainerRecord, { id, request, launch, monitored }: PreparedExec, options: ExecOptions, directory: number): Promise<SessionResult> {
+async function runExec(
+  context: EngineContext,
+  record: ContainerRecord,
+  { id, request, launch, monitored }: PreparedExec,
+  options: ExecOptions,
+  directory: number,
+): Promise<SessionResult> {
   const { execs } = context.store;
   const { streams, signal } = options;
   throwIfCancelled(signal);
@@ -110,14 +116,20 @@ async function runExec(context: EngineContext, record: ContainerRecord, { id, re
   const lives = !failure && (request.detach || report.state === "detached");
   if (lives) {
     const [child, monitor] = [processAt(report.childPid), processAt(report.monitorPid)];
-    execs.started(id, { pid: report.childPid, pidStartTime: child?.startTime ?? null, monitorPid: report.monitorPid, monitorStartTime: monitor?.startTime ?? null });
+    execs.started(id, {
+      pid: report.childPid,
+      pidStartTime: child?.startTime ?? null,
+      monitorPid: report.monitorPid,
+      monitorStartTime: monitor?.startTime ?? null,
+    });
     // It may have ended already: that is not what a caller who does not wait is told.
     return { exitCode: request.detach ? 0 : report.status, signal: 0, detached: !request.detach };
   }
   endExec(context, record, id, failure?.exitCode ?? report.status);
   throwIfCancelled(signal);
   if (failure) throw failure;
-  if (report.state !== "exited") throw new SampanError("internal", `Cannot follow the command in container "${record.name}": its monitor ended with code ${code}`, { exitCode: 126 });
+  if (report.state !== "exited")
+    throw new SampanError("internal", `Cannot follow the command in container "${record.name}": its monitor ended with code ${code}`, { exitCode: 126 });
   return { exitCode: report.status, signal: report.signal, detached: false };
 }
 
@@ -131,10 +143,15 @@ function joinOf(context: EngineContext, record: ContainerRecord, directory: numb
 
 /** /proc/PID of the container's first process, or Docker's words for why there is none. The caller closes it. */
 function openFirstProcess(context: EngineContext, record: ContainerRecord): number {
-  if (record.status === "paused") throw new SampanError("wrong-state", `Container ${record.name} is paused, unpause the container before exec`, { exitCode: 1, hint: `Go on with: sampan unpause ${record.name}` });
+  if (record.status === "paused")
+    throw new SampanError("wrong-state", `Container ${record.name} is paused, unpause the container before exec`, {
+      exitCode: 1,
+      hint: `Go on with: sampan unpause ${record.name}`,
+    });
   const { process: first } = livenessOf(context, record);
   const directory = first && openProcess(first);
-  if (directory === undefined && record.status === "restarting") throw new SampanError("wrong-state", `Container ${record.id} is restarting, wait until the container is running`, { exitCode: 1 });
+  if (directory === undefined && record.status === "restarting")
+    throw new SampanError("wrong-state", `Container ${record.id} is restarting, wait until the container is running`, { exitCode: 1 });
   if (directory === undefined) throw notRunning(record, { exitCode: 1, hint: `Start it first: sampan start ${record.name}` });
   return directory;
 }
@@ -177,8 +194,13 @@ function execFailure(record: ContainerRecord, plan: Plan, report: Report): Sampa
   if (!failure) return undefined;
   const missing = failure.call?.stage === "program" && (failure.code === "ENOENT" || failure.code === "ENOTDIR");
   // The container ended between the look at it and the joining: its namespaces and groups are gone one by one.
-  const gone = ["namespaces", "cgroup", "clone", "join"].includes(failure.call?.stage ?? "") && ["ENOENT", "ESRCH", "ENODEV", "ENOMEM"].includes(failure.code ?? "");
+  const gone = ["namespaces", "cgroup", "clone", "join"].includes(failure.call?.stage ?? "") &&
+    ["ENOENT", "ESRCH", "ENODEV", "ENOMEM"].includes(failure.code ?? "");
   if (gone) return notRunning(record, { cause: failure, exitCode: 126, code: failure.code });
-  return new SampanError(failure.call?.stage === "program" || failure.call?.stage === "directory" ? "invalid" : failure.kind, failure.message, { code: failure.code, exitCode: missing ? 127 : 126, cause: failure });
+  return new SampanError(failure.call?.stage === "program" || failure.call?.stage === "directory" ? "invalid" : failure.kind, failure.message, {
+    code: failure.code,
+    exitCode: missing ? 127 : 126,
+    cause: failure,
+  });
 }
 

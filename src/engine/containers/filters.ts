@@ -71,7 +71,8 @@ function ancestorTest(context: EngineContext, value: string): Test {
 function networkTest(context: EngineContext, value: string): Test {
   const network = context.store.networks.list().find(({ id, name }) => name === value || id === value || (value.length >= 12 && id.startsWith(value)));
   const attached = new Set(network === undefined ? [] : context.store.endpoints.ofNetwork(network.id).map(({ containerId }) => containerId));
-  return ({ record, summary }) => summary.networks.includes(value) || (network !== undefined && (summary.networks.includes(network.name) || attached.has(record.id)));
+  return ({ record, summary }) => summary.networks.includes(value) ||
+    (network !== undefined && (summary.networks.includes(network.name) || attached.has(record.id)));
 }
 
 /** One test per value. */
@@ -97,7 +98,8 @@ function testOf(context: EngineContext, key: string, value: string): Test {
     }
     case "exited": {
       if (!/^-?\d+$/.test(value)) throw invalid(key, value);
-      return ({ record, summary }) => summary.status !== "running" && summary.status !== "paused" && record.startedMs !== null && record.exitCode === Number(value);
+      return ({ record, summary }) => summary.status !== "running" && summary.status !== "paused" && record.startedMs !== null &&
+        record.exitCode === Number(value);
     }
     case "health":
       if (!HEALTH.includes(value)) throw new SampanError("invalid", `Unrecognised filter value for health: ${value}`);

@@ -34,7 +34,10 @@ const UNENDED: readonly ContainerStatus[] = ["creating", "running", "paused"];
  */
 export function claimEnd(context: EngineContext, record: ContainerRecord, revision?: number): ContainerRecord | undefined {
   const from = record.status === "ending" ? (["ending"] as const) : UNENDED;
-  const { moved, container } = context.store.containers.transition(record.id, from, "ending", { fields: ownerFields(context), ...(revision === undefined ? {} : { revision }) });
+  const { moved, container } = context.store.containers.transition(record.id, from, "ending", {
+    fields: ownerFields(context),
+    ...(revision === undefined ? {} : { revision }),
+  });
   return moved ? container : undefined;
 }
 
@@ -71,7 +74,12 @@ export async function finishContainer(context: EngineContext, claimed: Container
       },
       status: restart ? "restarting" : startedMs === null ? "created" : "exited",
       remove: claimed.autoRemove,
-      actions: [...(ended.startedMs === undefined ? [] : ["start"]), ...(oom ? ["oom"] : []), ...(ended.failedStart ? [] : ["die"]), ...(claimed.autoRemove ? ["destroy"] : [])],
+      actions: [
+        ...(ended.startedMs === undefined ? [] : ["start"]),
+        ...(oom ? ["oom"] : []),
+        ...(ended.failedStart ? [] : ["die"]),
+        ...(claimed.autoRemove ? ["destroy"] : []),
+      ],
       attributes: { exitCode: String(ended.exitCode) },
       timeNs: nowNs(),
     });
@@ -116,7 +124,12 @@ async function removeVolumes(context: EngineContext, names: readonly string[]): 
 }
 
 /** A run that failed may not have come as far as mounting them. */
-async function volumesUnmounted(context: EngineContext, { id }: ContainerRecord, uses: readonly { readonly volume: string }[], failedStart: boolean): Promise<void> {
+async function volumesUnmounted(
+  context: EngineContext,
+  { id }: ContainerRecord,
+  uses: readonly { readonly volume: string }[],
+  failedStart: boolean,
+): Promise<void> {
   if (failedStart) return;
   const { appendUnmounts } = await import("../volumes/events.ts");
   appendUnmounts(context, id, uses.map(({ volume }) => volume));

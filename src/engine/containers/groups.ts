@@ -10,7 +10,8 @@ export function cgroupPathsOf(context: EngineContext, id: ContainerId): CgroupPa
     const hierarchy = context.cgroups.hierarchies.find(({ mountpoint }) => directory.startsWith(`${mountpoint}/`));
     if (!hierarchy) continue;
     if (hierarchy.version === 2) unified = directory;
-    for (const name of hierarchy.controllers) if (context.cgroups.controllers.get(name) === hierarchy) controllers[name] = { version: hierarchy.version, directory };
+    for (const name of hierarchy.controllers)
+      if (context.cgroups.controllers.get(name) === hierarchy) controllers[name] = { version: hierarchy.version, directory };
   }
   return { controllers, directories, ...(unified === undefined ? {} : { unified }) };
 }

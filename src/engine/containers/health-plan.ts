@@ -16,13 +16,19 @@ import { healthCheckOf } from "./health.ts";
  * monitor is the first process's parent and probes only while it lives, so the link that
  * its birth leaves (src/runtime/birth.ts) cannot lead to another process.
  */
-export async function prepareHealth(context: EngineContext, stored: StoredConfig, paths: ContainerPaths, cgroup: CgroupPlan | undefined): Promise<HealthPlan | undefined> {
+export async function prepareHealth(
+  context: EngineContext,
+  stored: StoredConfig,
+  paths: ContainerPaths,
+  cgroup: CgroupPlan | undefined,
+): Promise<HealthPlan | undefined> {
   const check = healthCheckOf(stored);
   if (!check) return undefined;
   const { request } = stored;
   const seccomp = await context.seccomp(securityOptions(request).seccomp, capabilitiesOf(request));
   const plan = compileExec({
-    name: stored.name, target: `${paths.run}/process`, userNamespace: false, cgroup: cgroup === undefined ? { v1TaskFiles: [] } : { ...cgroup.join, v2Leaf: "sampan.health" },
+    name: stored.name, target: `${paths.run}/process`, userNamespace: false,
+    cgroup: cgroup === undefined ? { v1TaskFiles: [] } : { ...cgroup.join, v2Leaf: "sampan.health" },
     process: execProcess(paths, stored, { command: check.command, tty: false, privileged: false, env: [] }),
     idleStreams: [0], host: { lastCapability: context.hostFacts([]).lastCapability }, ...(seccomp ? { seccomp } : {}),
   });

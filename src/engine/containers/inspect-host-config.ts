@@ -19,7 +19,8 @@ function bindsOf(request: RunRequest): string[] {
 
 /** `--tmpfs`, by target. */
 function tmpfsOf(request: RunRequest): Record<string, string> | undefined {
-  const entries = request.mounts.filter(({ type }) => type === "tmpfs").flatMap(({ target, shorthand }) => (shorthand === undefined ? [] : [[target, shorthand] as const]));
+  const entries = request.mounts.filter(({ type }) => type === "tmpfs").flatMap(({ target, shorthand }) =>
+    (shorthand === undefined ? [] : [[target, shorthand] as const]));
   return entries.length === 0 ? undefined : sortedRecord(entries);
 }
 
@@ -110,7 +111,11 @@ export function hostConfigOf(record: ContainerRecord, { request }: StoredConfig)
     CpuQuota: resources.cpuQuotaUs ?? 0,
     CpusetCpus: resources.cpusetCpus ?? "",
     CpusetMems: resources.cpusetMems ?? "",
-    Devices: request.devices.map(({ hostPath, containerPath, permissions }) => ({ PathOnHost: hostPath, PathInContainer: containerPath, CgroupPermissions: permissions })),
+    Devices: request.devices.map(({ hostPath, containerPath, permissions }) => ({
+      PathOnHost: hostPath,
+      PathInContainer: containerPath,
+      CgroupPermissions: permissions,
+    })),
     DeviceCgroupRules: orNull(resources.deviceCgroupRules ?? []),
     MemoryReservation: resources.memoryReservationBytes ?? 0,
     // Docker's rule: with a limit and no word about swap, as much again.

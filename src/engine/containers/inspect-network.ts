@@ -21,13 +21,19 @@ function emptyEndpoint(): EndpointDetails {
 
 /** A network that a container is to be on when it starts. */
 function wished(attachment: NetworkAttachment): EndpointDetails {
-  return { ...emptyEndpoint(), IPAMConfig: ipamConfigOf(attachment), Aliases: attachment.aliases.length === 0 ? null : [...attachment.aliases], MacAddress: attachment.macAddress ?? "" };
+  return {
+    ...emptyEndpoint(),
+    IPAMConfig: ipamConfigOf(attachment),
+    Aliases: attachment.aliases.length === 0 ? null : [...attachment.aliases],
+    MacAddress: attachment.macAddress ?? "",
+  };
 }
 
 /** The addresses that a person chose. */
 function ipamConfigOf({ ipv4, ipv6, linkLocalIps }: NetworkAttachment): EndpointDetails["IPAMConfig"] {
   const chosen = {
-    ...(ipv4 === undefined ? {} : { IPv4Address: ipv4 }), ...(ipv6 === undefined ? {} : { IPv6Address: ipv6 }), ...(linkLocalIps === undefined ? {} : { LinkLocalIPs: [...linkLocalIps] }),
+    ...(ipv4 === undefined ? {} : { IPv4Address: ipv4 }), ...(ipv6 === undefined ? {} : { IPv6Address: ipv6 }),
+    ...(linkLocalIps === undefined ? {} : { LinkLocalIPs: [...linkLocalIps] }),
   };
   return Object.keys(chosen).length === 0 ? null : chosen;
 }
@@ -49,7 +55,8 @@ function endpointDetails(record: ContainerRecord, endpoint: EndpointRecord, netw
     DNSNames: network?.name === DEFAULT_NETWORK ? null : namesOf({ name: record.name, containerId: record.id, aliases: endpoint.aliases }),
     ...(endpoint.active
       ? {
-          EndpointID: endpoint.id, MacAddress: endpoint.macAddress ?? "", Gateway: v4?.gateway ?? "", IPAddress: endpoint.ipv4 ?? "", IPPrefixLen: prefixLength(v4?.subnet),
+          EndpointID: endpoint.id, MacAddress: endpoint.macAddress ?? "", Gateway: v4?.gateway ?? "", IPAddress: endpoint.ipv4 ?? "",
+          IPPrefixLen: prefixLength(v4?.subnet),
           IPv6Gateway: v6?.gateway ?? "", GlobalIPv6Address: endpoint.ipv6 ?? "", GlobalIPv6PrefixLen: prefixLength(v6?.subnet),
         }
       : {}),
@@ -61,7 +68,8 @@ function portsOf(context: EngineContext, record: ContainerRecord, stored: Stored
   if (record.status !== "running" && record.status !== "paused") return {};
   const ports: ContainerNetworkSettings["Ports"] = Object.fromEntries(exposedPortsOf(stored).map((port) => [port, null]));
   for (const { hostIp, hostPort, containerPort, protocol } of context.store.ports.list(record.id))
-    for (const address of hostIp === "" ? ["0.0.0.0", "::"] : [hostIp]) (ports[`${containerPort}/${protocol}`] ??= []).push({ HostIp: address, HostPort: String(hostPort) });
+    for (const address of hostIp === "" ? ["0.0.0.0", "::"] : [hostIp])
+      (ports[`${containerPort}/${protocol}`] ??= []).push({ HostIp: address, HostPort: String(hostPort) });
   return sortedRecord(ports);
 }
 
@@ -78,7 +86,9 @@ export function networkSettingsOf(context: EngineContext, record: ContainerRecor
   }
   const process = record.status === "running" || record.status === "paused" ? processOf(context, record) : undefined;
   // Docker repeats the default network's addresses at the top.
-  const { EndpointID, Gateway, IPAddress, IPPrefixLen, IPv6Gateway, GlobalIPv6Address, GlobalIPv6PrefixLen, MacAddress } = networks["bridge"] ?? emptyEndpoint();
+  const {
+    EndpointID, Gateway, IPAddress, IPPrefixLen, IPv6Gateway, GlobalIPv6Address, GlobalIPv6PrefixLen, MacAddress,
+  } = networks["bridge"] ?? emptyEndpoint();
   return {
     Bridge: "", HairpinMode: false, LinkLocalIPv6Address: "", LinkLocalIPv6PrefixLen: 0, SecondaryIPAddresses: null, SecondaryIPv6Addresses: null,
     SandboxID: process === undefined ? "" : record.id, SandboxKey: process === undefined ? "" : `/proc/${process.pid}/ns/net`,

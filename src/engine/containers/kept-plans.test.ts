@@ -35,7 +35,10 @@ const onBridge = (launch: Launch, address: number): Launch => {
   const batch = (first: number): Uint8Array => Uint8Array.from({ length: 200 }, (_, i) => (i % 50 === 7 ? address : first + (i % 90)));
   return {
     ...launch,
-    network: { outer: { bytes: batch(1), patches: [{ offset: 20, what: "pid" }], messages: [{ label: `make ${address}` }] }, inner: { bytes: batch(101), patches: [], messages: [{ label: "up" }, { label: `add ${address}` }] } },
+    network: {
+      outer: { bytes: batch(1), patches: [{ offset: 20, what: "pid" }], messages: [{ label: `make ${address}` }] },
+      inner: { bytes: batch(101), patches: [], messages: [{ label: "up" }, { label: `add ${address}` }] },
+    },
   };
 };
 
@@ -60,7 +63,8 @@ describe("a kept plan, filled in for another container, is the one that would be
 test("what makes a different plan makes a different key", async () => {
   const keys = new Set<string>();
   const different: Partial<RunRequest>[] = [
-    ...Object.values(requests), { command: ["true", "x"] }, { env: ["A=b"] }, { capDrop: ["CHOWN"] }, { readonlyRootfs: true }, { workdir: "/tmp" }, { user: "1" }, { stopSignal: "9" }, { shmSizeBytes: 4096 },
+    ...Object.values(requests), { command: ["true", "x"] }, { env: ["A=b"] }, { capDrop: ["CHOWN"] }, { readonlyRootfs: true },
+    { workdir: "/tmp" }, { user: "1" }, { stopSignal: "9" }, { shmSizeBytes: 4096 },
   ];
   for (const change of different) {
     const { launch, id } = await rehearsed(change);
@@ -69,7 +73,11 @@ test("what makes a different plan makes a different key", async () => {
     keys.add(bytes);
   }
   const { launch, id } = await rehearsed({});
-  for (const change of [{ noPivot: true }, { seccomp: { flags: 1, program: new Uint8Array(8) } }, { seccomp: { flags: 1, program: new Uint8Array(8).fill(1) } }]) {
+  for (const change of [
+    { noPivot: true },
+    { seccomp: { flags: 1, program: new Uint8Array(8) } },
+    { seccomp: { flags: 1, program: new Uint8Array(8).fill(1) } },
+  ]) {
     keys.add(describeLaunch({ ...launch, ...change }, id)?.key ?? "");
   }
   // The stop signal is no part of the plan.

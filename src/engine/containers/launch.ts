@@ -32,7 +32,13 @@ export interface LaunchOptions extends StartOptions {
  * Starts a container that is in "creating" and ours, and in the foreground stays until it ends or the person leaves. Whatever goes
  * wrong, the container is ended and cleaned up, here or by whoever was faster.
  */
-export async function launch(context: EngineContext, record: ContainerRecord, stored: StoredConfig, cgroup: CgroupPlan | undefined, options: LaunchOptions): Promise<Session> {
+export async function launch(
+  context: EngineContext,
+  record: ContainerRecord,
+  stored: StoredConfig,
+  cgroup: CgroupPlan | undefined,
+  options: LaunchOptions,
+): Promise<Session> {
   const run = new Run(context, record);
   try {
     throwIfCancelled(options.signal);
@@ -53,7 +59,13 @@ export async function launch(context: EngineContext, record: ContainerRecord, st
     }
     if (report.state === "detached") return { started, exitCode: report.status, signal: 0, oomKilled: false, detached: true };
     if (report.state === "exited") {
-      const { oomKilled } = await run.end({ exitCode: report.status, signal: report.signal, finishedMs: Number(report.exitNs / 1_000_000n), error: "", failedStart: false });
+      const { oomKilled } = await run.end({
+        exitCode: report.status,
+        signal: report.signal,
+        finishedMs: Number(report.exitNs / 1_000_000n),
+        error: "",
+        failedStart: false,
+      });
       throwIfCancelled(options.signal);
       return { started, exitCode: report.status, signal: report.signal, oomKilled, detached: false };
     }
@@ -63,7 +75,8 @@ export async function launch(context: EngineContext, record: ContainerRecord, st
   } catch (error) {
     const exitCode = (error instanceof SampanError ? error.exitCode : undefined) ?? 125;
     // Docker keeps 127 and 126 of a program that could not be executed, and 128 for everything else.
-    if (!run.hasStarted) await run.end({ exitCode: exitCode === 125 ? 128 : exitCode, signal: 0, finishedMs: Date.now(), error: messageOf(error), failedStart: true });
+    if (!run.hasStarted)
+      await run.end({ exitCode: exitCode === 125 ? 128 : exitCode, signal: 0, finishedMs: Date.now(), error: messageOf(error), failedStart: true });
     throw error;
   }
 }
@@ -103,7 +116,13 @@ class Run {
     const startedMs = Date.now();
     this.#startedMs = startedMs;
     store.transaction(() => {
-      const { moved, container } = store.containers.transition(this.#record.id, ["creating"], "running", { fields: { startedMs, error: "", exitCode: 0, exitSignal: null, oomKilled: false } });
+      const { moved, container } = store.containers.transition(this.#record.id, ["creating"], "running", { fields: {
+        startedMs,
+        error: "",
+        exitCode: 0,
+        exitSignal: null,
+        oomKilled: false,
+      } });
       if (moved) appendEvent(this.#context, container, "start");
     });
   }
@@ -122,7 +141,8 @@ class Run {
     const { containers } = this.#context.store;
     for (;;) {
       const now = containers.get(this.#record.id);
-      const isOurs = now !== undefined && now.monitorPid === process.pid && (now.status === "creating" || ((now.status === "running" || now.status === "paused") && now.startedMs === this.#startedMs));
+      const isOurs = now !== undefined && now.monitorPid === process.pid &&
+        (now.status === "creating" || ((now.status === "running" || now.status === "paused") && now.startedMs === this.#startedMs));
       if (!isOurs) break;
       const claimed = claimEnd(this.#context, now, now.revision);
       if (claimed === undefined) continue;

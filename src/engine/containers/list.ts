@@ -37,7 +37,8 @@ export async function listContainers(context: EngineContext, options: ListOption
     const stored = JSON.parse(config) as StoredConfig; // written by `reserve` from a StoredConfig
     const summary = summaryOf(record, stored, leases.get(record.id) ?? [], undefined);
     if (matches !== undefined && !matches({ record, stored, summary })) continue;
-    found.push(options.size === true ? summaryOf(record, stored, leases.get(record.id) ?? [], (await import("./sizes.ts")).sizesOf(context, record, stored)) : summary);
+    if (options.size !== true) found.push(summary);
+    else found.push(summaryOf(record, stored, leases.get(record.id) ?? [], (await import("./sizes.ts")).sizesOf(context, record, stored)));
     if (options.last !== undefined && found.length === options.last) break;
   }
   return found;

@@ -100,14 +100,16 @@ export async function prepare(context: EngineContext, request: RunRequest, optio
   problems.push(...checkRequest(request, image), ...(await checkSeccomp(context, request)));
   if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 125 });
   // Beside the host's network the container has the host's name as well, in a namespace of its own (Docker's rule).
-  const hostname = request.hostname ?? (request.utsMode === "host" || request.networks[0]?.network === "host" ? (await import("node:os")).hostname() : id.slice(0, 12));
+  const hasHostsName = request.utsMode === "host" || request.networks[0]?.network === "host";
+  const hostname = request.hostname ?? (hasHostsName ? (await import("node:os")).hostname() : id.slice(0, 12));
   return { stored: { id, name: request.name ?? "", request: withOwnerIds(context, request), image, hostname, mounts, createdMs: Date.now() }, volumes };
 }
 
 /** Whose namespaces are shared, by id: names change. */
 function withOwnerIds(context: EngineContext, request: RunRequest): RunRequest {
   if (![request.pidMode, request.ipcMode, request.networks[0]?.network].some((mode) => mode?.startsWith("container:"))) return request;
-  const byId = (mode: string): string => (mode.startsWith("container:") ? `container:${context.store.containers.find(mode.slice("container:".length)).id}` : mode);
+  const byId = (mode: string): string =>
+    (mode.startsWith("container:") ? `container:${context.store.containers.find(mode.slice("container:".length)).id}` : mode);
   return {
     ...request, pidMode: byId(request.pidMode), ipcMode: byId(request.ipcMode),
     networks: request.networks.map((attachment) => ({ ...attachment, network: byId(attachment.network) })),

@@ -19,7 +19,12 @@ function starterFields(): { monitorPid: number; monitorStartTime: number } {
 }
 
 /** Takes the name and records all that is about to be made, in one transaction. */
-export function reserve(context: EngineContext, stored: StoredConfig, cgroup: CgroupPlan | undefined, more: Partial<Reservation> & { readonly actions: readonly string[] }): { record: ContainerRecord; stored: StoredConfig } {
+export function reserve(
+  context: EngineContext,
+  stored: StoredConfig,
+  cgroup: CgroupPlan | undefined,
+  more: Partial<Reservation> & { readonly actions: readonly string[] },
+): { record: ContainerRecord; stored: StoredConfig } {
   const { request, image } = stored;
   const paths = containerPaths(context.paths, stored.id);
   const container: NewContainer = {

@@ -23,11 +23,15 @@ const KILL_TIMEOUT_MS = 10_000;
 export async function removeContainer(context: EngineContext, name: string, options: RemoveOptions): Promise<void> {
   for (;;) {
     const record = await findSteady(context, name);
-    if (record.status === "creating" || record.status === "ending") throw new SampanError("unavailable", `Cannot remove container "${record.name}": another process is still at it`);
+    if (record.status === "creating" || record.status === "ending")
+      throw new SampanError("unavailable", `Cannot remove container "${record.name}": another process is still at it`);
     if (record.status === "removing") throw new SampanError("conflict", `removal of container ${name} is already in progress`);
     const runs = record.status === "running" || record.status === "paused" || record.status === "restarting";
     if (runs && !options.force) throw stillRuns(record);
-    const { moved, container } = context.store.containers.transition(record.id, [record.status], "removing", { revision: record.revision, fields: { ...ownerFields(context), hasBeenManuallyStopped: true } });
+    const { moved, container } = context.store.containers.transition(record.id, [record.status], "removing", {
+      revision: record.revision,
+      fields: { ...ownerFields(context), hasBeenManuallyStopped: true },
+    });
     if (container === undefined) throw noSuchContainer(name);
     if (!moved) continue;
     if (record.status === "restarting") disarmRestart(context, record);
@@ -38,13 +42,19 @@ export async function removeContainer(context: EngineContext, name: string, opti
 
 /** Goes on with a removal whose process was killed. */
 export async function resumeRemoval(context: EngineContext, record: ContainerRecord): Promise<void> {
-  const { moved, container } = context.store.containers.transition(record.id, ["removing"], "removing", { revision: record.revision, fields: ownerFields(context) });
+  const { moved, container } = context.store.containers.transition(record.id, ["removing"], "removing", {
+    revision: record.revision,
+    fields: ownerFields(context),
+  });
   if (moved) await remove(context, container, record.autoRemove);
 }
 
 function stillRuns(record: ContainerRecord): SampanError {
   const procedure = record.status === "paused" ? "Unpause and then stop" : "Stop";
-  return new SampanError("conflict", `You cannot remove a ${record.status} container ${record.id}. ${procedure} the container before attempting removal or force remove`);
+  return new SampanError(
+    "conflict",
+    `You cannot remove a ${record.status} container ${record.id}. ${procedure} the container before attempting removal or force remove`,
+  );
 }
 
 /** For the one who claimed it. Killing comes first and is waited for later, so that many removals at once kill all before any waits. */
@@ -71,7 +81,11 @@ async function remove(context: EngineContext, record: ContainerRecord, volumes: 
     await releaseLayers(context, record);
   } catch (error) {
     // Let go of it: the next `rm` tries again.
-    context.store.containers.transition(id, ["removing"], "dead", { fields: { monitorPid: null, monitorStartTime: null, error: error instanceof Error ? error.message : String(error) } });
+    context.store.containers.transition(id, ["removing"], "dead", { fields: {
+      monitorPid: null,
+      monitorStartTime: null,
+      error: error instanceof Error ? error.message : String(error),
+    } });
     throw error;
   }
 }

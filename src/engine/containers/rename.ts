@@ -18,7 +18,8 @@ export async function renameContainer(context: EngineContext, name: string, newN
     try {
       store.containers.rename(record.id, wanted);
     } catch (error) {
-      if (error instanceof SampanError && error.kind === "conflict") throw new SampanError(error.kind, `Error when allocating new name: ${error.message}`, { cause: error });
+      if (error instanceof SampanError && error.kind === "conflict")
+        throw new SampanError(error.kind, `Error when allocating new name: ${error.message}`, { cause: error });
       throw error;
     }
     store.containers.setConfig(record.id, JSON.stringify({ ...stored, name: wanted }));

@@ -19,7 +19,10 @@ export async function armRestart(context: EngineContext, record: ContainerRecord
   const command = context.options.command;
   if (command.length === 0) {
     // A library without the executable beside it: nobody could be woken.
-    containers.transition(record.id, ["restarting"], "exited", { revision: record.revision, fields: { error: "Cannot restart the container: the sampan executable was not found" } });
+    containers.transition(record.id, ["restarting"], "exited", {
+      revision: record.revision,
+      fields: { error: "Cannot restart the container: the sampan executable was not found" },
+    });
     return containers.get(record.id);
   }
   // No longer than any back-off, wherever somebody has set the clock to.
@@ -57,6 +60,9 @@ function sleeper(delayMs: number, argv: readonly string[]): Plan {
   inner.call("clock_nanosleep", [CLOCK_BOOTTIME, 0, time, null], { what, why: "the back-off: it goes on while the machine is suspended" });
   inner.call("close_range", [3, 0xffffffff, 0], { what, why: "nothing of keel's goes on" });
   const environment = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"];
-  inner.call("execve", [argv[0] ?? "", stringArray(argv, "argv"), stringArray(environment, "envp")], { what, why: "it starts the container, if that is still wanted" });
+  inner.call("execve", [argv[0] ?? "", stringArray(argv, "argv"), stringArray(environment, "envp")], {
+    what,
+    why: "it starts the container, if that is still wanted",
+  });
   return plan;
 }

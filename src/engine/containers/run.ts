@@ -27,7 +27,12 @@ export async function runContainer(context: EngineContext, request: RunRequest, 
 }
 
 /** The same, with what the plan was and how keel reports on it. */
-export async function runSession(context: EngineContext, request: RunRequest, options: RunOptions, more: Pick<LaunchOptions, "alter"> & { readonly trace?: boolean }): Promise<Session & { readonly id: ContainerId }> {
+export async function runSession(
+  context: EngineContext,
+  request: RunRequest,
+  options: RunOptions,
+  more: Pick<LaunchOptions, "alter"> & { readonly trace?: boolean },
+): Promise<Session & { readonly id: ContainerId }> {
   requireRoot();
   checkRequest(request);
   const { stored: wanted, volumes } = await prepare(context, request, options);
@@ -89,7 +94,13 @@ async function reserveCidfile(request: RunRequest): Promise<Cidfile | undefined>
   return openCidfile(request.cidfile);
 }
 
-function reserveWithId(context: EngineContext, wanted: StoredConfig, cgroup: CgroupPlan | undefined, cidfile: Cidfile | undefined, more: Parameters<typeof reserve>[3]): ReturnType<typeof reserve> {
+function reserveWithId(
+  context: EngineContext,
+  wanted: StoredConfig,
+  cgroup: CgroupPlan | undefined,
+  cidfile: Cidfile | undefined,
+  more: Parameters<typeof reserve>[3],
+): ReturnType<typeof reserve> {
   try {
     const reserved = reserve(context, wanted, cgroup, more);
     cidfile?.write(wanted.id);

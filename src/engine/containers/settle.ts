@@ -125,7 +125,10 @@ async function end(context: EngineContext, record: ContainerRecord, ended: Ended
 /** The program runs, and whoever started it did not live to say so. */
 function adopt(context: EngineContext, record: ContainerRecord): void {
   context.store.transaction(() => {
-    const { moved, container } = context.store.containers.transition(record.id, ["creating"], "running", { revision: record.revision, fields: { startedMs: Date.now() } });
+    const { moved, container } = context.store.containers.transition(record.id, ["creating"], "running", {
+      revision: record.revision,
+      fields: { startedMs: Date.now() },
+    });
     if (moved) appendEvent(context, container, "start");
   });
 }
@@ -139,7 +142,11 @@ function endingOf(context: EngineContext, record: ContainerRecord, live: Livenes
   }
   if (record.bootId !== context.bootId) {
     const failedStart = record.status === "creating";
-    return { exitCode: failedStart ? 128 : 255, signal, finishedMs: bootedMs(record), error: failedStart ? "The machine was restarted while the container was being started" : "The machine was restarted while the container ran", failedStart, byReboot: true };
+    return {
+      exitCode: failedStart ? 128 : 255, signal, finishedMs: bootedMs(record),
+      error: failedStart ? "The machine was restarted while the container was being started" : "The machine was restarted while the container ran",
+      failedStart, byReboot: true,
+    };
   }
   if (record.status === "creating")
     return { exitCode: 128, signal, finishedMs: Date.now(), error: "Whoever was starting the container was killed before it began", failedStart: true };

@@ -13,7 +13,11 @@ export function namespacesOfContainers(context: EngineContext, { request }: Stor
     if (name === undefined) continue;
     const record = context.store.containers.find(name);
     const { process } = livenessOf(context, record);
-    if (!process) throw new SampanError("wrong-state", `cannot join ${type} of a non running container: ${record.id}`, { exitCode: 125, hint: `Start it first: sampan start ${record.name}` });
+    if (!process)
+      throw new SampanError("wrong-state", `cannot join ${type} of a non running container: ${record.id}`, {
+        exitCode: 125,
+        hint: `Start it first: sampan start ${record.name}`,
+      });
     result[type] = `/proc/${process.pid}/ns/${files[type]}`;
   }
   return result;

@@ -53,7 +53,10 @@ function makeFiles(paths: ContainerPaths, stored: StoredConfig, network: StartNe
     if (stored.image.writableRoot === undefined)
       for (const directory of [paths.upper, paths.work]) makeDirectory(directory, 0o755);
     mkdirSync(paths.mountPoint, { recursive: true, mode: 0o700 });
-    for (const [path, text, shared] of [[paths.hosts, network.hosts, network.shared?.hosts], [paths.resolvConf, network.resolvConf, network.shared?.resolvConf]] as const) {
+    for (const [path, text, shared] of [
+      [paths.hosts, network.hosts, network.shared?.hosts],
+      [paths.resolvConf, network.resolvConf, network.shared?.resolvConf],
+    ] as const) {
       // A link to another container's file, of this run or of an earlier one, is not to be written through.
       rmSync(path, { force: true });
       if (shared === undefined) writeFileSync(path, text, { mode: 0o644 });
@@ -62,7 +65,11 @@ function makeFiles(paths: ContainerPaths, stored: StoredConfig, network: StartNe
     writeFileSync(paths.hostname, `${stored.hostname}\n`, { mode: 0o644 });
   } catch (error) {
     const errno = errnoOf(error);
-    throw new SampanError(errno === "ENOSPC" ? "unavailable" : "internal", `Cannot make the files of container "${stored.name}": ${errno ?? String(error)}`, { code: errno, cause: error, exitCode: 125 });
+    throw new SampanError(errno === "ENOSPC" ? "unavailable" : "internal", `Cannot make the files of container "${stored.name}": ${errno ?? String(error)}`, {
+      code: errno,
+      cause: error,
+      exitCode: 125,
+    });
   }
 }
 
@@ -72,7 +79,11 @@ function makeBindSource(path: string, name: string): void {
     mkdirSync(path, { recursive: true, mode: 0o755 });
   } catch (error) {
     const errno = errnoOf(error);
-    throw new SampanError("unavailable", `Cannot start container "${name}": error while creating mount source path '${path}': ${errno ?? String(error)}`, { code: errno, cause: error, exitCode: 125 });
+    throw new SampanError("unavailable", `Cannot start container "${name}": error while creating mount source path '${path}': ${errno ?? String(error)}`, {
+      code: errno,
+      cause: error,
+      exitCode: 125,
+    });
   }
 }
 
@@ -131,7 +142,13 @@ export interface Launched {
 }
 
 /** All that a container's plan is compiled from; makes nothing but files when `make` says so. */
-export async function compileStart(context: EngineContext, stored: StoredConfig, cgroup: CgroupPlan | undefined, options: StartOptions, make: boolean): Promise<Launched> {
+export async function compileStart(
+  context: EngineContext,
+  stored: StoredConfig,
+  cgroup: CgroupPlan | undefined,
+  options: StartOptions,
+  make: boolean,
+): Promise<Launched> {
   const paths = containerPaths(context.paths, stored.id);
   const network = networkForStart(context, stored, options.network, make);
   if (make) makeFiles(paths, stored, network);
@@ -185,7 +202,9 @@ export async function startContainer(context: EngineContext, stored: StoredConfi
   for (const { source, createSource } of stored.request.mounts) if (createSource === true && !existsSync(source)) makeBindSource(source, stored.name);
   const launched = await compileStart(context, stored, cgroup, options, true);
   if (options.alter !== undefined) options.alter(await launched.plan());
-  const plan = options.alter === undefined && !options.trace ? await keptPlan(context.plans, describeLaunch(launched.launch, stored.id), launched.plan) : await launched.plan();
+  const plan = options.alter === undefined && !options.trace
+    ? await keptPlan(context.plans, describeLaunch(launched.launch, stored.id), launched.plan)
+    : await launched.plan();
   await launched.ready;
   const running = await startPlan(plan, {
     keel: context.keel,

@@ -16,7 +16,11 @@ interface Sample {
 }
 
 /** One frame a second; a share of CPU is that of the time between two frames, so the first frame comes after one. */
-export async function* statsOf(context: EngineContext, names: readonly string[], options: Cancellable & { readonly all: boolean; readonly stream: boolean }): AsyncGenerator<readonly ContainerStats[]> {
+export async function* statsOf(
+  context: EngineContext,
+  names: readonly string[],
+  options: Cancellable & { readonly all: boolean; readonly stream: boolean },
+): AsyncGenerator<readonly ContainerStats[]> {
   const before = new Map<string, Sample>();
   const asked = new Map(names.map((name) => [context.store.containers.find(name).id as string, name]));
   frame(context, asked, options.all, before);
@@ -43,7 +47,10 @@ function statsOfOne(context: EngineContext, record: ContainerRecord, asked: stri
   const names = { id: record.id, name: record.name, asked };
   if (pid === undefined) {
     before.delete(record.id);
-    return { ...names, cpuPercent: 0, memoryBytes: 0, memoryLimitBytes: 0, networkReceivedBytes: 0, networkSentBytes: 0, blockReadBytes: 0, blockWrittenBytes: 0, pids: 0 };
+    return {
+      ...names, cpuPercent: 0, memoryBytes: 0, memoryLimitBytes: 0, networkReceivedBytes: 0, networkSentBytes: 0, blockReadBytes: 0,
+      blockWrittenBytes: 0, pids: 0,
+    };
   }
   const stats: CgroupStats = readStats(cgroupPathsOf(context, record.id));
   const now: Sample = { cpuNs: stats.cpu?.usageNs ?? 0, atMs: performance.now() };

@@ -20,7 +20,12 @@ import { cgroupPath, cgroupPlanOf } from "./start.ts";
  * Changes limits and restart policy. Of a running container the kernel takes the limits first, all of them or none; only
  * then are they kept, so that what is stored is what was in force.
  */
-export async function updateContainer(context: EngineContext, name: string, request: UpdateRequest, _options: Cancellable): Promise<{ readonly warnings: readonly string[] }> {
+export async function updateContainer(
+  context: EngineContext,
+  name: string,
+  request: UpdateRequest,
+  _options: Cancellable,
+): Promise<{ readonly warnings: readonly string[] }> {
   requireRoot();
   const problems = updateProblems(request.resources);
   if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1 });
@@ -31,20 +36,29 @@ export async function updateContainer(context: EngineContext, name: string, requ
     throw new SampanError("wrong-state", `Container is marked for removal and cannot be "update".`);
   // Written by `reserve` from a StoredConfig.
   const stored = JSON.parse(context.store.containers.config(record.id)) as StoredConfig;
-  const given = Object.fromEntries(Object.entries(request.resources).filter(([, value]) => value !== undefined)) as ResourceRequest; // the same, less what was not given
+  // the same, less what was not given
+  const given = Object.fromEntries(Object.entries(request.resources).filter(([, value]) => value !== undefined)) as ResourceRequest;
   const sum = memoryAndSwap(stored.request.resources);
   if (given.memoryBytes && !given.memorySwapBytes && sum > 0 && given.memoryBytes > sum)
     throw new SampanError("conflict", "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time");
   const updatedOf = (now: StoredConfig): StoredConfig => ({
     ...now, request: { ...now.request, resources: merge(now.request.resources, given), ...(request.restart ? { restart: request.restart } : {}) },
   });
-  if (Object.keys(given).length > 0 && !(await applyToRunning(context, record, stored, given))) cgroupPlanOf(context, updatedOf(stored)); // refuses what a start would refuse
+  // refuses what a start would refuse
+  if (Object.keys(given).length > 0 && !(await applyToRunning(context, record, stored, given))) cgroupPlanOf(context, updatedOf(stored));
   context.store.transaction(() => {
     // Read again: another update may have come between.
     const now = JSON.parse(context.store.containers.config(record.id)) as StoredConfig;
     context.store.containers.setConfig(record.id, JSON.stringify(updatedOf(now)));
-    if (request.restart) context.store.containers.update(record.id, { restartPolicy: request.restart.name, restartMaxRetries: request.restart.maximumRetryCount });
-    context.store.events.append({ timeNs: nowNs(), type: "container", action: "update", actorId: record.id, attributes: { ...record.labels, image: record.imageReference, name: record.name } });
+    if (request.restart)
+      context.store.containers.update(record.id, { restartPolicy: request.restart.name, restartMaxRetries: request.restart.maximumRetryCount });
+    context.store.events.append({
+      timeNs: nowNs(),
+      type: "container",
+      action: "update",
+      actorId: record.id,
+      attributes: { ...record.labels, image: record.imageReference, name: record.name },
+    });
   });
   return { warnings: [] };
 }
@@ -63,7 +77,8 @@ async function applyToRunning(context: EngineContext, record: ContainerRecord, s
     try {
       const after = applyUpdate(resources, context.cgroups, cgroupPath(stored), groups, { keepSum: true });
       const added = after.directories.filter((directory) => !groups.directories.includes(directory));
-      if (added.length > 0) context.store.resources.record(added.map((key) => ({ kind: "cgroup" as const, key, lifetime: "run" as const, containerId: record.id })), Date.now());
+      if (added.length > 0)
+        context.store.resources.record(added.map((key) => ({ kind: "cgroup" as const, key, lifetime: "run" as const, containerId: record.id })), Date.now());
       return true;
     } catch (error) {
       const deadline = performance.now() + ENDING_MS;

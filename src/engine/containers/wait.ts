@@ -14,7 +14,8 @@ export async function waitForContainer(context: EngineContext, name: string, { s
     const error = cancelled(signal);
     if (error) throw error;
     if (now === undefined) return dieCode(context, record, since) ?? 0;
-    if (now.status === "created" || now.status === "exited" || now.status === "dead" || now.status === "restarting" || (now.status === "removing" && hasEnded(now))) return now.exitCode ?? 0;
+    if (now.status === "created" || now.status === "exited" || now.status === "dead" || now.status === "restarting" ||
+      (now.status === "removing" && hasEnded(now))) return now.exitCode ?? 0;
     const process = processOf(context, now);
     if (process !== undefined) await untilEnded(containerPaths(context.paths, now.id), process, { signal });
     else await sleep(2);

@@ -17,9 +17,17 @@ test("network bytes are summed without the loopback", () => {
 
 test("records are read whole, wherever a chunk of the log ends", () => {
   const time = "2024-01-02T03:04:05.123456789Z";
-  const record = fc.record({ stream: fc.constantFrom("stdout", "stderr"), whole: fc.boolean(), content: fc.uint8Array({ maxLength: 50 }).map((bytes) => Buffer.from(bytes.map((byte) => (byte === 10 ? 11 : byte)))) });
+  const record = fc.record({
+    stream: fc.constantFrom("stdout", "stderr"),
+    whole: fc.boolean(),
+    content: fc.uint8Array({ maxLength: 50 }).map((bytes) => Buffer.from(bytes.map((byte) => (byte === 10 ? 11 : byte)))),
+  });
   fc.assert(fc.property(fc.array(record, { maxLength: 20 }), fc.nat(), (records, seed) => {
-    const log = Buffer.concat(records.flatMap(({ stream, whole, content }) => [Buffer.from(`${time} ${stream} ${whole ? "F" : "P"} `), content, Buffer.from("\n")]));
+    const log = Buffer.concat(records.flatMap(({ stream, whole, content }) => [
+      Buffer.from(`${time} ${stream} ${whole ? "F" : "P"} `),
+      content,
+      Buffer.from("\n"),
+    ]));
     const cut = log.length === 0 ? 0 : seed % log.length;
     const first = parseRecords(log.subarray(0, cut));
     const second = parseRecords(log.subarray(first.used));

@@ -62,7 +62,12 @@ export async function commitContainer(context: EngineContext, name: string, requ
   const created = new Date().toISOString();
   const { comment: _, ...rest } = changed;
   const committed = appendLayer(
-    { ...rest, architecture: changed.architecture === "" ? hostPlatform().architecture : changed.architecture, ...(request.author === "" ? {} : { author: request.author }), ...(request.message === "" ? {} : { comment: request.message }) },
+    {
+      ...rest,
+      architecture: changed.architecture === "" ? hostPlatform().architecture : changed.architecture,
+      ...(request.author === "" ? {} : { author: request.author }),
+      ...(request.message === "" ? {} : { comment: request.message }),
+    },
     layer.diffId,
     defined({ created, created_by: record.command, author: request.author || undefined, comment: request.message || undefined }),
   );
@@ -71,7 +76,11 @@ export async function commitContainer(context: EngineContext, name: string, requ
   await keep.blobs([image.manifest.digest]);
   await registerImage(context, content, { image, tags, action: "commit" });
   const [tag] = tags;
-  appendEvent(context, record, "commit", { comment: request.message, imageID: image.config.imageId, imageRef: tag === undefined ? "" : familiarReference(tag) });
+  appendEvent(context, record, "commit", {
+    comment: request.message,
+    imageID: image.config.imageId,
+    imageRef: tag === undefined ? "" : familiarReference(tag),
+  });
   return { id: image.config.imageId };
 }
 
@@ -81,12 +90,20 @@ function cannotCommit(record: ContainerRecord, stored: StoredConfig): SampanErro
   const path = stored.image.reference;
   const isHost = path === "host";
   return new SampanError("unsupported", `${what}: it runs on ${isHost ? "this machine's own files" : `the directory "${path}"`}, not on an image`, {
-    hint: isHost ? `Pack what it has with: sampan export ${record.name} | sampan import - NAME` : `Make an image of the directory first: tar -C ${path} -c . | sampan import - NAME`,
+    hint: isHost
+      ? `Pack what it has with: sampan export ${record.name} | sampan import - NAME`
+      : `Make an image of the directory first: tar -C ${path} -c . | sampan import - NAME`,
   });
 }
 
 /** Runs `work` while the container's processes stand still, if it runs and that is wanted. */
-async function frozen<T>(context: EngineContext, { id, status }: ContainerRecord, pause: boolean, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+async function frozen<T>(
+  context: EngineContext,
+  { id, status }: ContainerRecord,
+  pause: boolean,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
   if (!pause || status !== "running") return work();
   await pauseContainer(context, id, { signal });
   try {

@@ -37,7 +37,11 @@ function isFor(image: ImageRecord, platform: string): boolean {
 function missing(context: EngineContext, { image, platform }: RunRequest): SampanError {
   const other = platform === undefined ? undefined : lookUpImage(context, image)?.image;
   if (other !== undefined && platform !== undefined)
-    return new SampanError("not-found", `image with reference ${image} was found but does not match the specified platform: wanted ${formatPlatform(normalizePlatform(parsePlatform(platform)))}, actual: ${other.platform}`, { exitCode: 125 });
+    return new SampanError(
+      "not-found",
+      `image with reference ${image} was found but does not match the specified platform: wanted ${formatPlatform(normalizePlatform(parsePlatform(platform)))}, actual: ${other.platform}`,
+      { exitCode: 125 },
+    );
   return new SampanError("not-found", `No such image: ${nameOf(image)}`, { exitCode: 125, hint: `Pull it with: sampan pull ${image}` });
 }
 
@@ -50,20 +54,30 @@ function nameOf(image: string): string {
   }
 }
 
-async function pullForRun(context: EngineContext, request: RunRequest, found: ImageRecord | undefined, { signal, onProgress }: WithProgress): Promise<ImageRecord> {
+async function pullForRun(
+  context: EngineContext,
+  request: RunRequest,
+  found: ImageRecord | undefined,
+  { signal, onProgress }: WithProgress,
+): Promise<ImageRecord> {
   const { image, platform } = request;
   let reference;
   try {
     reference = withDefaultTag(parseReference(image));
   } catch (error) {
     if (!(error instanceof SampanError)) throw error;
-    throw new SampanError(error.kind, error.message, { exitCode: 125, cause: error, hint: "An image is named like nginx, debian:12 or localhost:5000/app; `sampan images` lists those that are here." });
+    throw new SampanError(error.kind, error.message, {
+      exitCode: 125,
+      cause: error,
+      hint: "An image is named like nginx, debian:12 or localhost:5000/app; `sampan images` lists those that are here.",
+    });
   }
   if (found === undefined) onProgress?.({ status: `Unable to find image '${familiarReference(reference)}' locally` });
   const { pullImages } = await import("./pull.ts");
   try {
     const [pulled] = await onDisk(`pull ${JSON.stringify(image)}`, () => pullImages(context, image, { allTags: false, platform, signal, onProgress }));
-    if (pulled !== undefined) onProgress?.({ status: `Status: ${pulled.changed ? "Downloaded newer image" : "Image is up to date"} for ${familiarReference(reference)}` });
+    if (pulled !== undefined)
+      onProgress?.({ status: `Status: ${pulled.changed ? "Downloaded newer image" : "Image is up to date"} for ${familiarReference(reference)}` });
   } catch (error) {
     if (!(error instanceof SampanError) || error.kind === "cancelled") throw error;
     const where = reference.domain === "docker.io" ? "Docker Hub" : reference.domain;
@@ -84,7 +98,11 @@ export function runnableImage(context: EngineContext, image: ImageRecord, refere
   const lowers: string[] = [];
   for (const chainId of image.chainIds.toReversed()) {
     const directory = `${context.paths.layers}/${digestHex(chainId)}`;
-    if (!existsSync(`${directory}/fs`)) throw new SampanError("internal", `Cannot use image "${reference}": its layer ${chainId} is missing on disk`, { exitCode: 125, hint: `Remove and pull it again: sampan rmi -f ${reference} && sampan pull ${reference}` });
+    if (!existsSync(`${directory}/fs`))
+      throw new SampanError("internal", `Cannot use image "${reference}": its layer ${chainId} is missing on disk`, {
+        exitCode: 125,
+        hint: `Remove and pull it again: sampan rmi -f ${reference} && sampan pull ${reference}`,
+      });
     lowers.push(`${directory}/fs`);
     // overlayfs looks for no mark on a layer's own root: what it would hide must not be mounted.
     if (existsSync(`${directory}/opaque`)) break;
@@ -121,6 +139,7 @@ function runnableConfig(config: ExecutionConfig): RunnableConfig {
 function healthOf({ Test, Interval, Timeout, StartPeriod, StartInterval, Retries }: ImageHealthcheck): HealthRequest {
   const ms = (nanoseconds: number | undefined): number | undefined => (nanoseconds === undefined || nanoseconds === 0 ? undefined : nanoseconds / 1e6);
   return defined<HealthRequest>({
-    test: Test, intervalMs: ms(Interval), timeoutMs: ms(Timeout), startPeriodMs: ms(StartPeriod), startIntervalMs: ms(StartInterval), retries: Retries === 0 ? undefined : Retries,
+    test: Test, intervalMs: ms(Interval), timeoutMs: ms(Timeout), startPeriodMs: ms(StartPeriod), startIntervalMs: ms(StartInterval),
+    retries: Retries === 0 ? undefined : Retries,
   });
 }

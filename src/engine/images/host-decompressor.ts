@@ -15,7 +15,10 @@ const XZ_MEMORY = "--memlimit-decompress=1GiB";
 export async function* decompressOnHost(compression: ForeignCompression, source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const tool = findTool(compression);
   if (tool === undefined)
-    throw new SampanError("unsupported", `Cannot decompress: there is no ${compression} on this machine`, { code: "COMPRESSION", hint: `install ${PACKAGES[compression]}, or recompress it with gzip or zstd` });
+    throw new SampanError("unsupported", `Cannot decompress: there is no ${compression} on this machine`, {
+      code: "COMPRESSION",
+      hint: `install ${PACKAGES[compression]}, or recompress it with gzip or zstd`,
+    });
   const child = await spawnProcess(tool, compression === "xz" ? ["-dc", XZ_MEMORY] : ["-dc"], { stdio: ["pipe", "pipe", "ignore"], env: { LC_ALL: "C" } });
   const { input } = child;
   const output = child.output(1);

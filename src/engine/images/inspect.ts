@@ -16,7 +16,10 @@ type PlatformOptions = Cancellable & { readonly platform?: string | undefined };
 function findFor(context: EngineContext, name: string, { platform }: PlatformOptions): ImageRecord {
   const { image } = findImage(context, name);
   if (platform !== undefined && !runsOn(parsePlatform(platform), parsePlatform(image.platform)))
-    throw new SampanError("not-found", `image with reference ${name} was found but does not provide the specified platform (${platform}); it is for ${image.platform}`);
+    throw new SampanError(
+      "not-found",
+      `image with reference ${name} was found but does not provide the specified platform (${platform}); it is for ${image.platform}`,
+    );
   return image;
 }
 

@@ -31,5 +31,6 @@ export async function keepContent(context: EngineContext, content: ContentStore)
 
 /** Ends the leases of processes that are no more. */
 export function expireLeases(context: EngineContext): void {
-  context.store.layers.expireLeases(Date.now(), ({ ownerPid, ownerStartTime, bootId }) => bootId === context.bootId && isAlive({ pid: ownerPid, startTime: ownerStartTime }));
+  context.store.layers.expireLeases(Date.now(), ({ ownerPid, ownerStartTime, bootId }) => bootId === context.bootId &&
+    isAlive({ pid: ownerPid, startTime: ownerStartTime }));
 }

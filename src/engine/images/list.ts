@@ -7,7 +7,10 @@ import type { EngineContext } from "../context.ts";
 import { familiarDigests, familiarTags, findImage } from "./find.ts";
 
 /** Images, newest first. */
-export function listImages(context: EngineContext, { filters = {} }: Cancellable & { readonly all: boolean; readonly filters?: Filters | undefined }): ImageSummary[] {
+export function listImages(
+  context: EngineContext,
+  { filters = {} }: Cancellable & { readonly all: boolean; readonly filters?: Filters | undefined },
+): ImageSummary[] {
   const { reference = [], ...rest } = filters;
   const wanted = imageFilter(context, rest);
   const matchers = reference.map(referencePattern);

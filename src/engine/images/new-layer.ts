@@ -20,7 +20,14 @@ const READ_BYTES = 256 * 1024;
  * Makes a layer of a tar stream that nobody has named yet: unpacked on top of `below` (nearest first), and compressed as a blob. One
  * pass over the stream does both; only then is it known what either is to be called.
  */
-export async function makeLayer(content: ContentStore, layers: LayerStore, keep: Keep, tar: AsyncIterable<Uint8Array>, below: readonly Digest[], signal?: AbortSignal): Promise<MadeLayer> {
+export async function makeLayer(
+  content: ContentStore,
+  layers: LayerStore,
+  keep: Keep,
+  tar: AsyncIterable<Uint8Array>,
+  below: readonly Digest[],
+  signal?: AbortSignal,
+): Promise<MadeLayer> {
   const name = createId();
   using _lock = await layers.lock(name, signal);
   await using made = await layers.begin(name);

@@ -61,12 +61,14 @@ async function fetchImage(context: EngineContext, client: RegistryClient, refere
   await keep.blobs([manifest.digest, manifest.config.digest, ...manifest.layers.map(({ digest }) => digest), ...indexes.map(({ digest }) => digest)]);
   const config = parseImageConfig(await fetchConfig(content, client, resolved, options, transport));
   requireMatchingLayers(config.config, manifest.layers);
-  if (config.config.os !== "linux") throw new SampanError("unsupported", `Cannot pull image "${familiarReference(reference)}": it is for ${config.config.os}, not Linux`, { code: "PLATFORM" });
+  if (config.config.os !== "linux")
+    throw new SampanError("unsupported", `Cannot pull image "${familiarReference(reference)}": it is for ${config.config.os}, not Linux`, { code: "PLATFORM" });
   requirePlatform(reference, config.config, options.platform);
   const chain = chainIds(config.config.rootfs.diff_ids);
   keep.layers(chain);
   // Of an image that is all here there is nothing to tell.
-  const isHere = context.store.images.get(config.imageId) !== undefined && chain.every((chainId) => layers.has(chainId)) && manifest.layers.every(({ digest }) => content.has(digest));
+  const isHere = context.store.images.get(config.imageId) !== undefined && chain.every((chainId) => layers.has(chainId)) &&
+    manifest.layers.every(({ digest }) => content.has(digest));
   for (const [index, layer] of manifest.layers.entries()) if (!layers.has(chain[index] ?? layer.digest)) tell({ id: idOf(layer), status: "Pulling fs layer" });
   await unpackImage(content, layers, { manifest, config }, {
     signal,
@@ -91,14 +93,29 @@ function requirePlatform(reference: Reference, config: ImageConfig, wanted: stri
   if (wanted === undefined || config.architecture === "") return;
   const actual = platformOfConfig(config);
   if (runsOn(parsePlatform(wanted), actual)) return;
-  throw new SampanError("not-found", `image with reference ${familiarReference(reference)} was found but does not match the specified platform: wanted ${formatPlatform(parsePlatform(wanted))}, actual: ${formatPlatform(actual)}`, { code: "PLATFORM_NOT_FOUND" });
+  throw new SampanError(
+    "not-found",
+    `image with reference ${familiarReference(reference)} was found but does not match the specified platform: wanted ${formatPlatform(parsePlatform(wanted))}, actual: ${formatPlatform(actual)}`,
+    { code: "PLATFORM_NOT_FOUND" },
+  );
 }
 
 /** The config is small, and checked like a layer. */
-async function fetchConfig(content: ContentStore, client: RegistryClient, { reference, manifest }: ResolvedImage, { signal }: PullOptions, tell: (progress: RegistryProgress) => void): Promise<Uint8Array> {
+async function fetchConfig(
+  content: ContentStore,
+  client: RegistryClient,
+  { reference, manifest }: ResolvedImage,
+  { signal }: PullOptions,
+  tell: (progress: RegistryProgress) => void,
+): Promise<Uint8Array> {
   const descriptor = manifest.config;
   if (content.has(descriptor.digest)) return content.get(descriptor.digest, CONFIG_BYTES_MAX);
-  if (descriptor.size > CONFIG_BYTES_MAX) throw new SampanError("invalid", `Cannot pull image "${familiarReference(reference)}": its config has ${descriptor.size} bytes, more than ${CONFIG_BYTES_MAX}`, { code: "TOO_LARGE" });
+  if (descriptor.size > CONFIG_BYTES_MAX)
+    throw new SampanError(
+      "invalid",
+      `Cannot pull image "${familiarReference(reference)}": its config has ${descriptor.size} bytes, more than ${CONFIG_BYTES_MAX}`,
+      { code: "TOO_LARGE" },
+    );
   const parts: Uint8Array[] = [];
   // Its few bytes are no line of progress, but what goes wrong is.
   const onProgress = (progress: RegistryProgress): void => { if (progress.kind !== "transfer") tell(progress); };

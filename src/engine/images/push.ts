@@ -32,7 +32,11 @@ export async function pushImages(context: EngineContext, name: string, options: 
 function noSuchTag(reference: Reference): SampanError {
   const name = familiarName(reference);
   if (reference.tag === undefined) return new SampanError("not-found", `An image does not exist locally with the tag: ${name}`);
-  return new SampanError("not-found", `An image does not exist locally with the tag: ${name}:${reference.tag}`, { hint: `Give an image that name with: sampan tag IMAGE ${name}:${reference.tag}` });
+  return new SampanError(
+    "not-found",
+    `An image does not exist locally with the tag: ${name}:${reference.tag}`,
+    { hint: `Give an image that name with: sampan tag IMAGE ${name}:${reference.tag}` },
+  );
 }
 
 function tagsOf(context: EngineContext, given: Reference): Reference[] {
@@ -42,12 +46,18 @@ function tagsOf(context: EngineContext, given: Reference): Reference[] {
   return found;
 }
 
-async function pushImage(context: EngineContext, client: RegistryClient, reference: Reference, { signal, onProgress, platform }: PushOptions): Promise<PushedImage> {
+async function pushImage(
+  context: EngineContext,
+  client: RegistryClient,
+  reference: Reference,
+  { signal, onProgress, platform }: PushOptions,
+): Promise<PushedImage> {
   const record = context.store.images.tagged(formatReference(reference));
   if (record === undefined) throw noSuchTag(reference);
   if (platform !== undefined) {
     const { parsePlatform, runsOn } = await import("../../oci/platform.ts");
-    if (!runsOn(parsePlatform(platform), parsePlatform(record.platform))) throw new SampanError("not-found", `Cannot push image "${familiarName(reference)}": it is for ${record.platform}, not ${platform}`);
+    if (!runsOn(parsePlatform(platform), parsePlatform(record.platform)))
+      throw new SampanError("not-found", `Cannot push image "${familiarName(reference)}": it is for ${record.platform}, not ${platform}`);
   }
   const content = await openContent(context);
   await using keep = await keepContent(context, content);
@@ -60,11 +70,17 @@ async function pushImage(context: EngineContext, client: RegistryClient, referen
     const outcome = await client.pushBlob(reference, blob, { open: (offset) => content.read(blob.digest, offset) }, {
       signal, mountFrom: mountFrom(blob),
       onProgress: (progress) => {
-        if (progress.kind === "transfer" && id !== undefined) onProgress?.({ id, status: "Pushing", currentBytes: progress.doneBytes, totalBytes: progress.totalBytes });
+        if (progress.kind === "transfer" && id !== undefined) onProgress?.({
+          id,
+          status: "Pushing",
+          currentBytes: progress.doneBytes,
+          totalBytes: progress.totalBytes,
+        });
         else if (progress.kind === "retry") onProgress?.({ status: `Retrying in ${Math.ceil(progress.delayMs / 1000)} seconds: ${progress.reason}` });
       },
     });
-    if (id !== undefined) onProgress?.({ id, status: outcome === "exists" ? "Layer already exists" : outcome === "uploaded" ? "Pushed" : `M${outcome.slice(1)}` });
+    if (id !== undefined)
+      onProgress?.({ id, status: outcome === "exists" ? "Layer already exists" : outcome === "uploaded" ? "Pushed" : `M${outcome.slice(1)}` });
   };
   const blobs = new Map(manifest.layers.map((layer) => [layer.digest, layer]));
   await inParallel([...blobs.values()], UPLOADS_AT_ONCE, (layer) => push(layer, diffIdOf(image, layer)));
@@ -94,7 +110,13 @@ function remember(context: EngineContext, { id }: ImageRecord, digest: string): 
   context.store.transaction(() => {
     const now = images.get(id);
     if (now !== undefined && !now.repoDigests.includes(digest)) images.put({ ...now, repoDigests: [...now.repoDigests, digest] });
-    events.append({ type: "image", action: "push", actorId: digest.slice(0, digest.indexOf("@")), timeNs: BigInt(Date.now()) * 1_000_000n, attributes: { name: digest.slice(0, digest.indexOf("@")) } });
+    events.append({
+      type: "image",
+      action: "push",
+      actorId: digest.slice(0, digest.indexOf("@")),
+      timeNs: BigInt(Date.now()) * 1_000_000n,
+      attributes: { name: digest.slice(0, digest.indexOf("@")) },
+    });
   });
 }
 

@@ -27,7 +27,11 @@ export async function saveDirectory(context: EngineContext, names: readonly stri
   await writeLayout(directory, collected.images, options.signal);
 }
 
-async function collectImages(context: EngineContext, names: readonly string[], { platforms }: SaveOptions): Promise<AsyncDisposable & { readonly images: readonly NamedImage[] }> {
+async function collectImages(
+  context: EngineContext,
+  names: readonly string[],
+  { platforms }: SaveOptions,
+): Promise<AsyncDisposable & { readonly images: readonly NamedImage[] }> {
   const content = await openContent(context);
   const keep = await keepContent(context, content);
   try {
@@ -81,5 +85,6 @@ function bareRepository(name: string): string | undefined {
 async function checkPlatform(name: string, platform: string, wanted: readonly string[] | undefined): Promise<void> {
   if (wanted === undefined) return;
   const { parsePlatform, runsOn } = await import("../../oci/platform.ts");
-  if (!wanted.some((text) => runsOn(parsePlatform(text), parsePlatform(platform)))) throw new SampanError("not-found", `Cannot save image "${name}": it is for ${platform}, not ${wanted.join(" or ")}`);
+  if (!wanted.some((text) => runsOn(parsePlatform(text), parsePlatform(platform))))
+    throw new SampanError("not-found", `Cannot save image "${name}": it is for ${platform}, not ${wanted.join(" or ")}`);
 }

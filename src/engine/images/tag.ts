@@ -11,7 +11,13 @@ export async function tagImage(context: EngineContext, name: string, target: str
   const { image } = findImage(context, name);
   context.store.transaction(() => {
     context.store.images.tag(formatReference(reference), image.id, Date.now());
-    context.store.events.append({ type: "image", action: "tag", actorId: image.id, timeNs: BigInt(Date.now()) * 1_000_000n, attributes: { ...image.labels, name: familiarReference(reference) } });
+    context.store.events.append({
+      type: "image",
+      action: "tag",
+      actorId: image.id,
+      timeNs: BigInt(Date.now()) * 1_000_000n,
+      attributes: { ...image.labels, name: familiarReference(reference) },
+    });
   });
   await publishReferences(context, await openContent(context));
 }

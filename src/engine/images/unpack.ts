@@ -33,7 +33,12 @@ export interface UnpackImageOptions {
  * Makes an image's layers be there, unpacked, several at once and each as one stream. A layer gets its name only after the one
  * beneath it has. Whatever fails ends the rest. What is there by then stays and is not made again.
  */
-export async function unpackImage(content: ContentStore, layers: LayerStore, { manifest, config }: Pick<Image, "manifest" | "config">, options: UnpackImageOptions = {}): Promise<void> {
+export async function unpackImage(
+  content: ContentStore,
+  layers: LayerStore,
+  { manifest, config }: Pick<Image, "manifest" | "config">,
+  options: UnpackImageOptions = {},
+): Promise<void> {
   const diffIds = config.config.rootfs.diff_ids;
   const chain = chainIds(diffIds);
   const failed = new AbortController();
@@ -77,7 +82,11 @@ async function makeLayer(content: ContentStore, layers: LayerStore, job: LayerJo
   using stream = await streams.take();
   signal.throwIfAborted();
   if (layerCompression(descriptor.mediaType) === undefined)
-    throw new SampanError("unsupported", `Cannot unpack layer "${digest}": media type ${JSON.stringify(descriptor.mediaType.slice(0, 200))} is not a layer's, or its compression is not supported`, { code: "MEDIA_TYPE" });
+    throw new SampanError(
+      "unsupported",
+      `Cannot unpack layer "${digest}": media type ${JSON.stringify(descriptor.mediaType.slice(0, 200))} is not a layer's, or its compression is not supported`,
+      { code: "MEDIA_TYPE" },
+    );
   using _lock = await layers.lock(digestHex(chainId), signal);
   const source = (): AsyncIterable<Uint8Array> => {
     if (content.has(digest) || options.receive === undefined) return content.read(digest);
@@ -105,7 +114,8 @@ async function makeLayer(content: ContentStore, layers: LayerStore, job: LayerJo
     if (wasThere && options.receive !== undefined && error instanceof SampanError && error.kind === "invalid") content.delete(digest);
     throw error;
   }
-  if (!content.has(digest)) throw new SampanError("invalid", `Cannot unpack layer "${digest}": there is something after the end of its compressed data`, { code: "TRAILING_DATA" });
+  if (!content.has(digest))
+    throw new SampanError("invalid", `Cannot unpack layer "${digest}": there is something after the end of its compressed data`, { code: "TRAILING_DATA" });
   stream[Symbol.dispose]();
   await beneath;
   await layers.publish(made, chainId, below);

@@ -78,7 +78,11 @@ export async function makeBridgeAlone(context: EngineContext, recorded: NetworkR
   await sendBatches(context, [{ batch: createBridge(spec), tolerate: ["EEXIST"] }], { what });
   const link = decodeLinks(await dump(context, "links")).find(({ name }) => name === bridge);
   if (link?.kind !== "bridge") {
-    throw new SampanError("conflict", `Cannot ${what}: the interface "${bridge}" is there and is no bridge of ours`, { hint: `Look at it with: ip -d link show ${bridge}` });
+    throw new SampanError(
+      "conflict",
+      `Cannot ${what}: the interface "${bridge}" is there and is no bridge of ours`,
+      { hint: `Look at it with: ip -d link show ${bridge}` },
+    );
   }
   const warnings = setSysctls(network);
   await sendBatches(context, [{ batch: configureBridge(spec, link.index), tolerate: ["EEXIST"] }], { what });

@@ -80,14 +80,19 @@ async function connectLive(context: EngineContext, record: ContainerRecord, wish
     endpoint = store.transaction((): Endpoint => {
       const now = store.containers.get(record.id);
       if (now === undefined || !isRunning(now)) throw new SampanError("wrong-state", `container ${record.id} is not running`);
-      if (store.endpoints.get(network.id, record.id)?.active === true) throw new SampanError("conflict", `endpoint with name ${record.name} already exists in network ${network.name}`);
+      if (store.endpoints.get(network.id, record.id)?.active === true)
+        throw new SampanError("conflict", `endpoint with name ${record.name} already exists in network ${network.name}`);
       markHalf(context, record, network.id);
       setNetworks(context, record, (networks) => [...networks, attachment]);
       leaseWanted?.();
       return leaseEndpoint(context, record.id, { network, attachment }, freePlace(activeEndpoints(context, record)));
     });
     const values = withGateways(attachmentsOf(context, [endpoint], () => index)[0], before.map((other) => other.network));
-    await sendBatches(context, [{ batch: attachFromHost([values], "netns-fd") }, { batch: configureOneMore(values), inside: true, sysctls: containerSysctls([values]) }], { what: `connect container "${record.name}" to network "${network.name}"`, netns });
+    await sendBatches(
+      context,
+      [{ batch: attachFromHost([values], "netns-fd") }, { batch: configureOneMore(values), inside: true, sysctls: containerSysctls([values]) }],
+      { what: `connect container "${record.name}" to network "${network.name}"`, netns },
+    );
   } catch (error) {
     if (endpoint !== undefined) await undo(context, record, endpoint);
     if (endpoint !== undefined && leaseWanted !== undefined) store.ports.release(record.id);
@@ -147,7 +152,8 @@ async function disconnectAlone(context: EngineContext, name: string, networkName
     record = await findSteady(context, name);
   } catch (error) {
     // What a container that is gone has left on a network is removed by whoever looks at it next, so there is never anything to be forced.
-    if (force && error instanceof SampanError && error.kind === "not-found") throw network === undefined ? notFound(networkName) : new SampanError("not-found", `endpoint ${name} not found`);
+    if (force && error instanceof SampanError && error.kind === "not-found")
+      throw network === undefined ? notFound(networkName) : new SampanError("not-found", `endpoint ${name} not found`);
     throw error;
   }
   const stored = storedConfigOf(context, record);

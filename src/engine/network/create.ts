@@ -20,12 +20,19 @@ import { dump } from "./send.ts";
 /** Records a network and makes its bridge; if that fails, there is none. Throws every problem at once, in Docker's words. */
 export async function createNetwork(context: EngineContext, request: NetworkRequest): Promise<{ id: string; warnings: readonly string[] }> {
   requireRoot();
-  if (request.ipv6 && !context.hasIpv6) throw new SampanError("unsupported", `Cannot make network "${request.name}" with IPv6: this kernel has none`, { hint: "Is it started with ipv6.disable=1?" });
+  if (request.ipv6 && !context.hasIpv6)
+    throw new SampanError(
+      "unsupported",
+      `Cannot make network "${request.name}" with IPv6: this kernel has none`,
+      { hint: "Is it started with ipv6.disable=1?" },
+    );
   await recordPredefined(context);
   const wanted: NetworkCreateRequest = {
-    name: request.name, driver: request.driver, internal: request.internal, ipv6: request.ipv6, attachable: request.attachable, labels: request.labels, options: request.options,
+    name: request.name, driver: request.driver, internal: request.internal, ipv6: request.ipv6, attachable: request.attachable,
+    labels: request.labels, options: request.options,
     pools: request.subnets.map(({ subnet, gateway, ipRange, auxAddresses }) => ({
-      subnet: subnetOfAddress(subnet) ?? subnet, ...(gateway === undefined ? {} : { gateway }), ...(ipRange === undefined ? {} : { ipRange }), ...(auxAddresses === undefined ? {} : { auxAddresses }),
+      subnet: subnetOfAddress(subnet) ?? subnet, ...(gateway === undefined ? {} : { gateway }),
+      ...(ipRange === undefined ? {} : { ipRange }), ...(auxAddresses === undefined ? {} : { auxAddresses }),
     })),
   };
   const ulaGlobalId = request.ipv6 ? globalId(context) : new Uint8Array(5);
@@ -37,7 +44,8 @@ export async function createNetwork(context: EngineContext, request: NetworkRequ
       return (await makeBridgeAlone(context, network)).warnings;
     }));
     if (network === undefined) throw new SampanError("internal", "A network was made and not recorded");
-    const guessed = request.subnets.filter(({ subnet }) => subnetOfAddress(subnet) !== undefined).map(({ subnet }) => `${subnet} is no subnet but an address in one: ${subnetOfAddress(subnet) ?? ""} is taken`);
+    const guessed = request.subnets.filter(({ subnet }) => subnetOfAddress(subnet) !== undefined).map(({ subnet }) =>
+      `${subnet} is no subnet but an address in one: ${subnetOfAddress(subnet) ?? ""} is taken`);
     return { id: network.id, warnings: [...guessed, ...warnings] };
   } catch (error) {
     if (network !== undefined) {
@@ -54,7 +62,8 @@ async function record(context: EngineContext, wanted: NetworkCreateRequest, ulaG
   const interfaces = decodeLinks(await dump(context, "links")).map(({ name }) => name);
   return store.transaction((): NetworkRecord => {
     const facts = { networks: store.networks.list().map(networkOf), hostRoutes, interfaces, ulaGlobalId };
-    if (!Object.hasOwn(PREDEFINED_NETWORKS, wanted.name) && facts.networks.some(({ name }) => name === wanted.name)) throw new SampanError("already-exists", `network with name ${wanted.name} already exists`, { exitCode: 1 });
+    if (!Object.hasOwn(PREDEFINED_NETWORKS, wanted.name) && facts.networks.some(({ name }) => name === wanted.name))
+      throw new SampanError("already-exists", `network with name ${wanted.name} already exists`, { exitCode: 1 });
     const problems = validateNetworkCreate(wanted, facts);
     if (problems.length > 0) throw new ProblemsError(problems, { exitCode: 1 });
     const made = resolveNetwork(wanted, facts, { id: createId(), created: new Date().toISOString() });

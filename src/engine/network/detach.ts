@@ -115,7 +115,8 @@ export function forget(context: EngineContext, record: ContainerRecord, network:
     store.endpoints.delete(network.id, record.id);
     store.networks.releaseAddresses(record.id, network.id);
     if (hostInterface !== null) store.resources.release(record.id, "veth", hostInterface);
-    if (store.containers.get(record.id) !== undefined) setNetworks(context, record, (networks) => networks.filter((attachment) => findNetwork(context, attachment.network)?.id !== network.id));
+    if (store.containers.get(record.id) !== undefined)
+      setNetworks(context, record, (networks) => networks.filter((attachment) => findNetwork(context, attachment.network)?.id !== network.id));
   });
 }
 

@@ -26,13 +26,21 @@ export function filesFor(context: EngineContext, stored: StoredConfig, mode: str
   const { request } = stored;
   if (mode.startsWith("container:")) {
     const owner = containerPaths(context.paths, context.store.containers.find(mode.slice("container:".length)).id);
-    return { hosts: readIfThere(owner.hosts) ?? "", resolvConf: readIfThere(owner.resolvConf) ?? "", warnings: [], shared: { hosts: owner.hosts, resolvConf: owner.resolvConf } };
+    return {
+      hosts: readIfThere(owner.hosts) ?? "",
+      resolvConf: readIfThere(owner.resolvConf) ?? "",
+      warnings: [],
+      shared: { hosts: owner.hosts, resolvConf: owner.resolvConf },
+    };
   }
   const isHost = mode === "host";
   const ipv6 = endpoints.some((endpoint) => endpoint.ipv6 !== undefined);
   const host = readIfThere("/etc/resolv.conf") ?? "";
   const upstreams = needsUpstreams(host) ? readIfThere("/run/systemd/resolve/resolv.conf") : undefined;
-  const resolv = buildResolvConf({ host, ...(upstreams === undefined ? {} : { upstreams }), dns: request.dns, search: request.dnsSearch, options: request.dnsOptions, hostNetwork: isHost, ipv6 });
+  const resolv = buildResolvConf({
+    host, ...(upstreams === undefined ? {} : { upstreams }), dns: request.dns, search: request.dnsSearch, options: request.dnsOptions,
+    hostNetwork: isHost, ipv6,
+  });
   // Without a network there is nobody to ask, and nothing to be warned of.
   return { hosts: hostsText(context, stored, isHost, endpoints), resolvConf: resolv.text, warnings: isHost || endpoints.length > 0 ? resolv.warnings : [] };
 }

@@ -22,7 +22,9 @@ export async function loadRules(context: EngineContext, text: string): Promise<v
   const reason = /Error: (.*)/.exec(stderr)?.[1] ?? (stderr.trim() || `nft ended with ${code}`);
   const lacksModule = /not supported|No such file/.test(reason);
   throw new SampanError("unavailable", `Cannot set up the packet filter: ${reason}`, {
-    ...(lacksModule ? { hint: "If the kernel lacks a part of nftables, load it (modprobe nf_tables nft_chain_nat nft_masq), or run with --network none or --network host" } : {}),
+    ...(lacksModule
+      ? { hint: "If the kernel lacks a part of nftables, load it (modprobe nf_tables nft_chain_nat nft_masq), or run with --network none or --network host" }
+      : {}),
     code: /File exists/.test(stderr) ? "EEXIST" : /No such file/.test(stderr) ? "ENOENT" : undefined,
   });
 }

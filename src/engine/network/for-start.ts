@@ -76,7 +76,8 @@ export async function prepareNetwork(context: EngineContext, stored: StoredConfi
   } else if (wantsPorts && mode === "host") warnings.push("Published ports are discarded when using host network mode");
   if (make && wishes.some(({ network }) => readyIndex(context, network) === undefined)) {
     const { hasFilter } = await import("./filter.ts");
-    if (request.networks.length === 0 && !wantsPorts && !hasFilter()) return { mode: "none", wishes: [], warnings: [WITHOUT_FILTER], leasePorts, heldFor, endpoints: [], published: [] };
+    if (request.networks.length === 0 && !wantsPorts && !hasFilter())
+      return { mode: "none", wishes: [], warnings: [WITHOUT_FILTER], leasePorts, heldFor, endpoints: [], published: [] };
     for (const { network } of wishes) warnings.push(...(await ensureBridge(context, network)).warnings);
     // Making the default network's bridge may have given it another subnet.
     wishes = wishesOf(context, request);
@@ -109,7 +110,12 @@ export function networkForStart(context: EngineContext, stored: StoredConfig, st
   const hasIpv6 = endpoints.some(({ ipv6 }) => ipv6 !== undefined);
   return {
     ...base, ready,
-    plan: { outer: attachFromHost(attachments, "pid"), sysctls: containerSysctls(attachments), inner: configureFromContainer(attachments), held: start.published.flatMap((port) => start.heldFor(port, hasIpv6)).slice(0, MOST_HELD) },
+    plan: {
+      outer: attachFromHost(attachments, "pid"),
+      sysctls: containerSysctls(attachments),
+      inner: configureFromContainer(attachments),
+      held: start.published.flatMap((port) => start.heldFor(port, hasIpv6)).slice(0, MOST_HELD),
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import { createId } from "../../base/ids.ts";
 import type { ContainerId } from "../../base/ids.ts";
 import type { Attachment } from "../../network/attach.ts";
 import { allocate } from "../../network/ipam.ts";
+import type { Allocation, AllocationState } from "../../network/ipam.ts";
 import { formatIp, parseCidr, parseIp, requireIp } from "../../network/ip.ts";
 import { hostInterfaceFor, macFor, parseMacAddress } from "../../network/model.ts";
 import type { NetworkRecord } from "../../network/model.ts";
@@ -26,7 +27,12 @@ export interface Endpoint {
 }
 
 /** Inside a transaction: leases addresses and records the endpoint and, before it is made, its interface. */
-export function leaseEndpoint(context: EngineContext, containerId: ContainerId, wish: Wish, place: { readonly name: string; readonly index: number }): Endpoint {
+export function leaseEndpoint(
+  context: EngineContext,
+  containerId: ContainerId,
+  wish: Wish,
+  place: { readonly name: string; readonly index: number },
+): Endpoint {
   const { store } = context;
   const { network, attachment } = wish;
   // It was looked up before the transaction began.
@@ -37,7 +43,8 @@ export function leaseEndpoint(context: EngineContext, containerId: ContainerId, 
   for (const pool of network.pools) {
     const family = pool.subnet.includes(":") ? 6 : 4;
     const wanted = family === 4 ? attachment.ipv4 : attachment.ipv6;
-    const { address, interfaceAddress } = store.networks.leaseAddress(network.id, containerId, pool.subnet, (ledger) => allocate(network.name, pool, ledger, wanted));
+    const choose = (ledger: AllocationState): Allocation => allocate(network.name, pool, ledger, wanted);
+    const { address, interfaceAddress } = store.networks.leaseAddress(network.id, containerId, pool.subnet, choose);
     leased[family] = address;
     leased.addresses.push(interfaceAddress);
   }
@@ -48,7 +55,10 @@ export function leaseEndpoint(context: EngineContext, containerId: ContainerId, 
     id, networkId: network.id, containerId, active: true, interfaceName: place.name, hostInterface, macAddress: mac,
     ipv4: leased[4] ?? null, ipv6: leased[6] ?? null, aliases: attachment.aliases, config: JSON.stringify(attachment),
   });
-  return { id, network, hostInterface, interfaceName: place.name, interfaceIndex: place.index, mac, ipv4: leased[4], ipv6: leased[6], addresses: leased.addresses };
+  return {
+    id, network, hostInterface, interfaceName: place.name, interfaceIndex: place.index, mac, ipv4: leased[4], ipv6: leased[6],
+    addresses: leased.addresses,
+  };
 }
 
 /** What the user wished for at an endpoint, from its row. */
@@ -83,7 +93,8 @@ export function attachmentsOf({ hasIpv6 }: EngineContext, endpoints: readonly En
     }
     return {
       hostInterface: endpoint.hostInterface, interfaceName: endpoint.interfaceName, interfaceIndex: endpoint.interfaceIndex,
-      bridgeIndex: bridgeIndex(network), mac: endpoint.mac, mtu: network.mtu, addresses: endpoint.addresses, gateways, isolated: !network.icc, kernelWithoutIpv6: !hasIpv6,
+      bridgeIndex: bridgeIndex(network), mac: endpoint.mac, mtu: network.mtu, addresses: endpoint.addresses, gateways,
+      isolated: !network.icc, kernelWithoutIpv6: !hasIpv6,
     };
   });
 }

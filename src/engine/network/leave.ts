@@ -23,7 +23,8 @@ export async function leaveNetworks(context: EngineContext, { id, bootId }: Pick
       const [{ withdrawPorts }, { portTarget }] = await Promise.all([import("./publish.ts"), import("./rules.ts")]);
       await withdrawPorts(context, ports, portTarget(endpoints, (networkId) => isInternal(context, networkId)));
     }
-    if (endpoints.length > 0 && store.resources.holders("netns", id).length > 0) await removeLinks(context, endpoints.map(({ hostInterface }) => hostInterface));
+    if (endpoints.length > 0 && store.resources.holders("netns", id).length > 0)
+      await removeLinks(context, endpoints.map(({ hostInterface }) => hostInterface));
   }
   return async () => {
     if (networkIds.length > 0) {

@@ -30,7 +30,10 @@ export async function inspectNetwork(context: EngineContext, name: string): Prom
 /** Members whose processes are gone, and nobody has said so, are ended first. */
 export async function settleMembers(context: EngineContext, networkId?: string): Promise<void> {
   const { settle } = await import("../containers/settle.ts");
-  const ids = new Set(context.store.endpoints.active().filter((member) => networkId === undefined || member.networkId === networkId).map(({ containerId }) => containerId));
+  const ids = new Set(context.store.endpoints
+    .active()
+    .filter((member) => networkId === undefined || member.networkId === networkId)
+    .map(({ containerId }) => containerId));
   for (const id of ids) {
     const record = context.store.containers.get(id);
     if (record !== undefined) await settle(context, record);
@@ -48,7 +51,8 @@ function detailsOf(network: NetworkRecord, members: readonly MemberRecord[]): Ne
     IPAM: {
       Driver: "default", Options: Object.hasOwn(PREDEFINED_NETWORKS, network.name) ? null : {},
       Config: network.pools.map(({ subnet, ipRange, gateway, auxAddresses }) => ({
-        Subnet: subnet, ...(ipRange === undefined ? {} : { IPRange: ipRange }), Gateway: gateway, ...(auxAddresses === undefined ? {} : { AuxiliaryAddresses: { ...auxAddresses } }),
+        Subnet: subnet, ...(ipRange === undefined ? {} : { IPRange: ipRange }), Gateway: gateway,
+        ...(auxAddresses === undefined ? {} : { AuxiliaryAddresses: { ...auxAddresses } }),
       })),
     },
     Internal: network.internal, Attachable: network.attachable === true, Ingress: false, ConfigFrom: { Network: "" }, ConfigOnly: false,
@@ -92,7 +96,8 @@ function testOf(key: string, value: string): Accept {
       return ({ Name }) => Object.hasOwn(PREDEFINED_NETWORKS, Name) === (value === "builtin");
     case "dangling":
       if (!/^(true|false|1|0)$/.test(value)) throw new SampanError("invalid", `invalid value for filter 'dangling': "${value}"`);
-      return ({ Name, Containers }) => !(Object.hasOwn(PREDEFINED_NETWORKS, Name)) && (Object.keys(Containers).length === 0) === (value === "true" || value === "1");
+      return ({ Name, Containers }) => !(Object.hasOwn(PREDEFINED_NETWORKS, Name)) &&
+        (Object.keys(Containers).length === 0) === (value === "true" || value === "1");
     default:
       throw new SampanError("invalid", `invalid filter '${key}'`);
   }

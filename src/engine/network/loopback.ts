@@ -76,7 +76,10 @@ export async function publishOnLoopback(context: EngineContext, ports: readonly 
     if (!(error instanceof SampanError)) throw error;
     if (asked === undefined && (error.kind === "unsupported" || error instanceof PlanError)) return;
     if (asked === undefined) throw error;
-    throw new SampanError("unsupported", `Cannot publish port [::1]:${asked.hostPort}/${asked.protocol}: ${error.message}`, { cause: error, hint: "Publish it on 127.0.0.1" });
+    throw new SampanError("unsupported", `Cannot publish port [::1]:${asked.hostPort}/${asked.protocol}: ${error.message}`, {
+      cause: error,
+      hint: "Publish it on 127.0.0.1",
+    });
   }
 }
 
@@ -131,7 +134,10 @@ async function attach(context: EngineContext, elements: readonly Element[]): Pro
   const name = new TextEncoder().encode(hostNamesOf(context.paths.root).table.slice(0, 15));
   const socket = line.call("socket", [nl.AF_INET, 2 | C.SOCK_CLOEXEC, 0], { what: WHAT });
   const cookie = new Block(8, "the namespace's cookie");
-  line.call("getsockopt", [socket, SOL_SOCKET, SO_NETNS_COOKIE, cookie, new Block(4, "socklen_t").u32(0, 8)], { what: WHAT, why: "only the host's own ::1 is meant" });
+  line.call("getsockopt", [socket, SOL_SOCKET, SO_NETNS_COOKIE, cookie, new Block(4, "socklen_t").u32(0, 8)], {
+    what: WHAT,
+    why: "only the host's own ::1 is meant",
+  });
 
   const mapAttributes = attributes("the map", BPF_MAP_TYPE_HASH, LOOPBACK_KEY_SIZE, LOOPBACK_VALUE_SIZE, MAX_ELEMENTS, BPF_F_NO_PREALLOC);
   mapAttributes.bytes.set(name, 28);

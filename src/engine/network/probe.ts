@@ -69,7 +69,8 @@ function socketsFor(port: HostPort): HeldSocket[] {
   const { hostPort, protocol } = port;
   const type = protocol === "udp" ? SOCK_DGRAM : SOCK_STREAM;
   return addressesOf(port.hostIp).map((address) => ({
-    label: `${formatHostPort(address, hostPort)}/${protocol}`, family: address.includes(":") ? nl.AF_INET6 : nl.AF_INET, type, protocol: protocol === "sctp" ? IPPROTO_SCTP : 0,
+    label: `${formatHostPort(address, hostPort)}/${protocol}`, family: address.includes(":") ? nl.AF_INET6 : nl.AF_INET, type,
+    protocol: protocol === "sctp" ? IPPROTO_SCTP : 0,
     address: socketAddress(address, hostPort),
   }));
 }

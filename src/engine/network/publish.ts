@@ -71,11 +71,13 @@ export async function lookAtPorts(context: EngineContext, specs: readonly PortSp
   const kinds = [...new Map(any.map((spec) => [keyOf(spec), spec])).values()];
   const taken = new Set(named.map(({ protocol, hostPort }) => `${protocol} ${hostPort}`));
   const candidates = (from: number, to: number): HostPort[] => kinds.flatMap(({ hostIp, protocol }) =>
-    Array.from({ length: to - from }, (_, i) => ({ hostIp, protocol, hostPort: first + ((seed + from + i) % count) })).filter(({ hostPort }) => !taken.has(`${protocol} ${hostPort}`)));
+    Array.from({ length: to - from }, (_, i) => ({ hostIp, protocol, hostPort: first + ((seed + from + i) % count) })).filter(({ hostPort }) =>
+      !taken.has(`${protocol} ${hostPort}`)));
   let to = Math.min(CANDIDATES + any.length, count);
   const found = await look([...named, ...candidates(0, to)]);
   // Somebody may have a whole range around where we begin. The steps grow: he may have thousands.
-  const lacks = ({ hostIp, protocol }: PortSpec): boolean => found.filter((port) => port.hostIp === hostIp && port.protocol === protocol && !taken.has(`${protocol} ${port.hostPort}`)).length < any.length;
+  const lacks = ({ hostIp, protocol }: PortSpec): boolean =>
+    found.filter((port) => port.hostIp === hostIp && port.protocol === protocol && !taken.has(`${protocol} ${port.hostPort}`)).length < any.length;
   while (to < count && kinds.some(lacks)) {
     const next = Math.min(to * 4, count);
     found.push(...(await look(candidates(to, next))));
@@ -134,5 +136,6 @@ async function forgetFlows(context: EngineContext, ports: readonly PublishedPort
   const hostAddresses = udp.length > 1 ? decodeAddresses(await dump(context, "addresses")).map(({ address }) => address.slice(0, address.indexOf("/"))) : [];
   const batches = forgetUdpFlows(udp, [ipv4, ipv6].filter((address) => address !== undefined), hostAddresses);
   // ENOENT: there was none. The others: a kernel that has no such filter, or no conntrack over netlink at all.
-  for (const batch of batches) await sendBatches(context, [{ batch, protocol: NETLINK_NETFILTER, tolerate: ["ENOENT", "EINVAL", "EOPNOTSUPP"] }], { what: "forget UDP flows" });
+  for (const batch of batches)
+    await sendBatches(context, [{ batch, protocol: NETLINK_NETFILTER, tolerate: ["ENOENT", "EINVAL", "EOPNOTSUPP"] }], { what: "forget UDP flows" });
 }

@@ -51,7 +51,8 @@ export async function pruneNetworks(context: EngineContext, filters: Filters = {
   const deleted: string[] = [];
   for (const row of context.store.networks.list()) {
     const network = networkOf(row);
-    if (Object.hasOwn(PREDEFINED_NETWORKS, network.name) || !accept(network) || context.store.endpoints.ofNetwork(network.id).some(({ active }) => active)) continue;
+    if (Object.hasOwn(PREDEFINED_NETWORKS, network.name) || !accept(network) || context.store.endpoints.ofNetwork(network.id).some(({ active }) => active))
+      continue;
     try {
       await dropNetwork(context, network);
       deleted.push(network.name);

@@ -47,7 +47,8 @@ function firewallState(context: EngineContext, without?: ContainerId): FirewallS
   const ports = store.ports.list().filter(({ containerId }) => containerId !== without);
   const targets = new Map<string, PortTarget>();
   for (const { containerId } of ports)
-    if (!targets.has(containerId)) targets.set(containerId, portTarget(store.endpoints.ofContainer(containerId).filter(({ active }) => active), (id) => internal.has(id)));
+    if (!targets.has(containerId))
+      targets.set(containerId, portTarget(store.endpoints.ofContainer(containerId).filter(({ active }) => active), (id) => internal.has(id)));
   return { networks: networks.map(firewallNetwork), ports: ports.flatMap((port) => firewallPorts([port], targets.get(port.containerId) ?? {})) };
 }
 
@@ -100,7 +101,8 @@ export async function passDocker(context: EngineContext): Promise<string[]> {
     const text = dockerUserRules(stdout, networks.filter((network) => filtersOf(network).includes(program)).map(({ bridge }) => bridge), chain);
     if (text === "") continue;
     const { code, stderr } = await runTool(context, restore, ["--noflush", "--wait"], text);
-    if (code !== 0) warnings.push(`Docker's firewall may keep the containers from other hosts, its chain DOCKER-USER could not be changed: ${stderr.trim().split("\n")[0] ?? ""}; try again with: sampan network reload`);
+    if (code !== 0)
+      warnings.push(`Docker's firewall may keep the containers from other hosts, its chain DOCKER-USER could not be changed: ${stderr.trim().split("\n")[0] ?? ""}; try again with: sampan network reload`);
   }
   return warnings;
 }

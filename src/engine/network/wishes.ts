@@ -59,7 +59,8 @@ function conflicts(request: RunRequest, mode: string): string[] {
     if (request.dns.length > 0) problems.push("conflicting options: dns and the network mode");
     if (request.addHosts.length > 0) problems.push("conflicting options: custom host-to-IP mapping and the network mode");
   }
-  if (!isModelOfItsOwn(mode) && request.networks.some(({ macAddress }) => macAddress !== undefined)) problems.push("conflicting options: mac-address and the network mode");
+  if (!isModelOfItsOwn(mode) && request.networks.some(({ macAddress }) => macAddress !== undefined))
+    problems.push("conflicting options: mac-address and the network mode");
   return problems;
 }
 
@@ -75,7 +76,8 @@ export function wishProblems({ network, attachment }: Wish): string[] {
   for (const [family, address] of [[4, ipv4], [6, ipv6]] as const) {
     if (address === undefined) continue;
     if (parseIp(address)?.family !== family) problems.push(`invalid IPv${family} address: ${address}`);
-    else if (!network.pools.some(({ subnet }) => subnet.includes(":") === (family === 6))) problems.push(`Cannot give the address ${address}: network "${network.name}" has no IPv${family} subnet`);
+    else if (!network.pools.some(({ subnet }) => subnet.includes(":") === (family === 6)))
+      problems.push(`Cannot give the address ${address}: network "${network.name}" has no IPv${family} subnet`);
   }
   for (const text of linkLocalIps) {
     const ip = parseIp(text);

@@ -44,7 +44,11 @@ export async function dumpNetwork(subject: DumpSubject, run: (plan: Plan) => Pro
 }
 
 /** One socket, as many reads; what was read is undefined if the end did not come within them, or if something changed meanwhile. */
-function planDump(subject: DumpSubject, parts: number, netns: string | undefined): { readonly plan: Plan; readonly read: (report: Report) => Buffer | undefined } {
+function planDump(
+  subject: DumpSubject,
+  parts: number,
+  netns: string | undefined,
+): { readonly plan: Plan; readonly read: (report: Report) => Buffer | undefined } {
   const plan = new Plan();
   const line = plan.outer;
   const what = netns === undefined ? `list the host's ${subject}` : `list the ${subject} of the network namespace "${netns}"`;

@@ -27,7 +27,8 @@ export function permanentAddresses(dump: Uint8Array, index: number): PermanentAd
     const { header, attributes } = splitHeader(payload, 8, "address");
     const flags = attributeU32(attributes, nl.IFA_FLAGS) ?? header.getUint8(2);
     const local = attributes.get(nl.IFA_LOCAL) ?? attributes.get(nl.IFA_ADDRESS);
-    if (header.getUint32(4, true) !== index || (flags & nl.IFA_F_PERMANENT) === 0 || header.getUint8(3) !== nl.RT_SCOPE_UNIVERSE || local === undefined) return [];
+    if (header.getUint32(4, true) !== index || (flags & nl.IFA_F_PERMANENT) === 0 || header.getUint8(3) !== nl.RT_SCOPE_UNIVERSE || local === undefined)
+      return [];
     const wished = new Uint8Array(4);
     new DataView(wished.buffer).setUint32(0, flags & WISHED, true);
     const kept = KEPT.flatMap((type) => { const content = attributes.get(type); return content === undefined ? [] : [[type, content] as const]; });
@@ -47,7 +48,12 @@ export function restoreAddress(w: BatchWriter, label: string, index: number, { f
  * Moves a link to another namespace, where it gets a name ("eth%d" lets the kernel choose the number; EEXIST if it is taken) and an
  * index (Linux 5.13; EBUSY if that is taken), in one step.
  */
-export function moveLink(w: BatchWriter, label: string, index: number, to: { readonly netns: PatchSource; readonly name: string; readonly index: number }): void {
+export function moveLink(
+  w: BatchWriter,
+  label: string,
+  index: number,
+  to: { readonly netns: PatchSource; readonly name: string; readonly index: number },
+): void {
   w.message(label, nl.RTM_NEWLINK, 0, () => {
     w.u8(nl.AF_UNSPEC).u8(0).u16(0).u32(index).u32(0).u32(0); // struct ifinfomsg
     w.attrString(nl.IFLA_IFNAME, assertInterfaceName(to.name));

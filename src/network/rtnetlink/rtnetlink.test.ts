@@ -2,7 +2,10 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { NLM_F_ACK, NLM_F_REQUEST, NLMSG_ERROR, RTM_NEWLINK } from "../../linux/netlink.ts";
 import { cidrOf, formatCidr, formatIp } from "../ip.ts";
-import { BatchWriter, applyPatches, decodeAddresses, decodeLinks, decodeMessages, decodeReplies, decodeRoutes, deleteAddress, deleteLink, formatMac, newAddress, newBridge, newRoute, newVeth, setLink } from "./index.ts";
+import {
+  BatchWriter, applyPatches, decodeAddresses, decodeLinks, decodeMessages, decodeReplies, decodeRoutes, deleteAddress, deleteLink,
+  formatMac, newAddress, newBridge, newRoute, newVeth, setLink,
+} from "./index.ts";
 
 const name = fc.stringMatching(/^[a-z][a-z0-9.-]{0,14}$/);
 const mac = fc.uint8Array({ minLength: 6, maxLength: 6 }).map(formatMac);
@@ -12,12 +15,23 @@ const ip6 = fc.bigInt({ min: 1n, max: (1n << 128n) - 1n }).map((value) => ({ fam
 
 describe("links", () => {
   test("a veth pair reads back as it was written, with its patch in place", () => {
-    fc.assert(fc.property(name, name, mac, fc.integer({ min: 68, max: 65535 }), index, fc.boolean(), fc.integer({ min: 1, max: 100000 }), (a, b, address, mtu, at, up, pid) => {
+    fc.assert(fc.property(name, name, mac, fc.integer({ min: 68, max: 65535 }), index, fc.boolean(), fc.integer({ min: 1, max: 100000 }), (
+      a,
+      b,
+      address,
+      mtu,
+      at,
+      up,
+      pid,
+    ) => {
       const w = new BatchWriter();
       newVeth(w, "veth", { name: a, mac: address, mtu, index: at, up, netns: { patch: "pid" } }, { name: b, mtu, netns: { fd: 9 } });
       const batch = w.finish();
       expect(decodeLinks(applyPatches(batch, { pid }))).toEqual([
-        { index: at, name: a, up, loopback: false, mac: address, mtu, kind: "veth", netns: { pid }, peer: { index: 0, name: b, up: false, loopback: false, mtu, netns: { fd: 9 } } },
+        {
+          index: at, name: a, up, loopback: false, mac: address, mtu, kind: "veth", netns: { pid },
+          peer: { index: 0, name: b, up: false, loopback: false, mtu, netns: { fd: 9 } },
+        },
       ]);
       expect(batch.patches).toHaveLength(1);
     }));
@@ -26,7 +40,9 @@ describe("links", () => {
     fc.assert(fc.property(index, index, fc.boolean(), fc.boolean(), fc.boolean(), (at, master, up, hairpin, isolated) => {
       const w = new BatchWriter();
       setLink(w, "port", { index: at }, { masterIndex: master, up, noIpv6LinkLocal: up }, { hairpin, isolated });
-      expect(decodeLinks(w.finish().bytes)).toEqual([{ index: at, name: "", up, loopback: false, masterIndex: master, addrGenMode: up ? 1 : 0, bridgePort: { hairpin, isolated } }]);
+      expect(decodeLinks(w.finish().bytes)).toEqual([{
+        index: at, name: "", up, loopback: false, masterIndex: master, addrGenMode: up ? 1 : 0, bridgePort: { hairpin, isolated },
+      }]);
     }));
   });
   test("names that the kernel would refuse never reach it", () => {
@@ -70,7 +86,8 @@ describe("batches", () => {
     for (let i = 0; i < 100; i++) deleteLink(w, `link ${i}`, { name: `x${i}` });
     const batch = w.finish();
     expect(batch.messages.map((m) => m.label)).toEqual(Array.from({ length: 100 }, (_, i) => `link ${i}`));
-    expect(batch.messages.every((m, i) => m.offset === (i === 0 ? 0 : batch.messages[i - 1]!.offset + batch.messages[i - 1]!.length) && m.length % 4 === 0)).toBe(true);
+    expect(batch.messages.every((m, i) => m.offset === (i === 0 ? 0 : batch.messages[i - 1]!.offset + batch.messages[i - 1]!.length) &&
+      m.length % 4 === 0)).toBe(true);
     const decoded = decodeMessages(batch.bytes);
     expect(decoded.map((m) => m.seq)).toEqual(batch.messages.map((_, i) => i + 1));
     expect(decoded.every((m) => (m.flags & (NLM_F_ACK | NLM_F_REQUEST)) === (NLM_F_ACK | NLM_F_REQUEST))).toBe(true);

@@ -84,7 +84,9 @@ function linkFrom(payload: Uint8Array): LinkView {
     netns: fd === undefined && pid === undefined ? undefined : defined<{ fd?: number; pid?: number }>({ fd, pid }),
     peer: kind === "veth" && peer !== undefined ? linkFrom(peer) : undefined,
     addrGenMode: nestedAttributes(nestedAttributes(a, nl.IFLA_AF_SPEC), nl.AF_INET6).get(nl.IFLA_INET6_ADDR_GEN_MODE)?.[0],
-    bridgePort: slave === undefined ? undefined : { hairpin: slave.get(nl.IFLA_BRPORT_MODE)?.[0] === 1, isolated: slave.get(nl.IFLA_BRPORT_ISOLATED)?.[0] === 1 },
+    bridgePort: slave === undefined
+      ? undefined
+      : { hairpin: slave.get(nl.IFLA_BRPORT_MODE)?.[0] === 1, isolated: slave.get(nl.IFLA_BRPORT_ISOLATED)?.[0] === 1 },
   });
 }
 

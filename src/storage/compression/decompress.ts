@@ -149,7 +149,10 @@ function drained(stream: Transform): Promise<void> {
 }
 
 /** At least `length` first bytes (fewer if there are no more), and the whole stream again, or its end if nobody wants it. */
-async function peek(source: AsyncIterable<Uint8Array>, length: number): Promise<{ head: Uint8Array; rest: AsyncIterable<Uint8Array>; close: () => Promise<void> }> {
+async function peek(
+  source: AsyncIterable<Uint8Array>,
+  length: number,
+): Promise<{ head: Uint8Array; rest: AsyncIterable<Uint8Array>; close: () => Promise<void> }> {
   const iterator = source[Symbol.asyncIterator]();
   const taken: Uint8Array[] = [];
   let bytes = 0;

@@ -79,7 +79,8 @@ export async function startIngest(paths: StorePaths, digest: Digest, size: numbe
     },
     digestSoFar: () => finishDigest(hash.copy(), algorithm),
     write(chunk) {
-      if (offset + chunk.length > size) throw new SampanError("invalid", `Cannot store blob "${digest}": it has more than the ${size} bytes it should have`, { code: "SIZE_INVALID" });
+      if (offset + chunk.length > size)
+        throw new SampanError("invalid", `Cannot store blob "${digest}": it has more than the ${size} bytes it should have`, { code: "SIZE_INVALID" });
       hash.update(chunk);
       // Synchronous on purpose: into the page cache, 64 KiB take some 15 µs, less than a trip to the thread pool,
       // which is busy decompressing.

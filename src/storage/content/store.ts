@@ -46,10 +46,12 @@ export class ContentStore {
   async get(digest: Digest, maxBytes: number = 2 * MANIFEST_BYTES_MAX): Promise<Uint8Array> {
     await using file = await this.#openBlob(digest);
     const { size } = await file.stat();
-    if (size > maxBytes) throw new SampanError("invalid", `Cannot read blob "${digest}": it has ${size} bytes, more than ${maxBytes}`, { code: "SIZE_INVALID" });
+    if (size > maxBytes)
+      throw new SampanError("invalid", `Cannot read blob "${digest}": it has ${size} bytes, more than ${maxBytes}`, { code: "SIZE_INVALID" });
     const bytes = await file.readFile();
     const actual = digestOf(bytes, digestAlgorithm(digest));
-    if (actual !== digest) throw new SampanError("invalid", `Cannot read blob "${digest}": its content on disk has the digest ${actual}`, { code: "DIGEST_INVALID" });
+    if (actual !== digest)
+      throw new SampanError("invalid", `Cannot read blob "${digest}": its content on disk has the digest ${actual}`, { code: "DIGEST_INVALID" });
     return bytes;
   }
 

@@ -63,7 +63,11 @@ export function failureOf(batch: Batch, index: number | undefined, errno: number
   const at = batch.starts.findLastIndex((start) => start <= (index ?? -1));
   const op = batch.ops[at];
   const opened = batch.ops.slice(0, at + 1).findLast((earlier) => earlier.op === "create" || earlier.op === "open");
-  const name = op !== undefined && "name" in op && op.op !== "fsetxattr" ? op.name : op !== undefined && "path" in op ? op.path : opened !== undefined && "name" in opened ? opened.name : batch.file;
+  const name = op !== undefined && "name" in op && op.op !== "fsetxattr"
+    ? op.name
+    : op !== undefined && "path" in op ? op.path
+    : opened !== undefined && "name" in opened ? opened.name
+    : batch.file;
   // A file takes less than it is given only where there is no more room (write(2)): keel expected all of it, and says EPROTO.
   const isShort = op?.op === "write" && errnoName(errno) === "EPROTO";
   const code = isShort ? "ENOSPC" : errnoName(errno);
@@ -73,7 +77,9 @@ export function failureOf(batch: Batch, index: number | undefined, errno: number
 /** `name` is a byte string. */
 export function entryError(name: string, call: string, code: string, reason: string): SampanError {
   const isSpace = code === "ENOSPC" || code === "EDQUOT";
-  return new SampanError(isSpace ? "unavailable" : "internal", `Cannot unpack layer entry "${fromBytes(name as Parameters<typeof fromBytes>[0]).slice(0, 200)}": ${call}: ${reason} (${code})`, {
+  return new SampanError(isSpace
+    ? "unavailable"
+    : "internal", `Cannot unpack layer entry "${fromBytes(name as Parameters<typeof fromBytes>[0]).slice(0, 200)}": ${call}: ${reason} (${code})`, {
     code,
     ...(isSpace ? { hint: "free some space, for instance with `sampan system prune`" } : {}),
   });

@@ -243,7 +243,10 @@ export class KeelSink implements LayerSink, Disposable {
         part.begin(nr.fchmodat).register(0, D).pointer(1, part.string(op.name)).number(2, op.mode);
         return;
       case "utimens":
-        part.begin(nr.utimensat).register(0, D).pointer(1, part.string(op.name)).pointer(2, part.words(op.sec, op.nsec, op.sec, op.nsec)).number(3, C.AT_SYMLINK_NOFOLLOW);
+        part.begin(nr.utimensat).register(0, D).pointer(1, part.string(op.name)).pointer(2, part.words(op.sec, op.nsec, op.sec, op.nsec)).number(
+          3,
+          C.AT_SYMLINK_NOFOLLOW,
+        );
         return;
       case "unlink":
         part.begin(nr.unlinkat).register(0, D).pointer(1, part.string(op.name)).number(2, 0);
@@ -330,7 +333,8 @@ const SPOOL_HALF = 2 ** 40;
 
 type Numbers = Readonly<Record<(typeof CALLS)[number], number>>;
 const CALLS = [
-  "mkdirat", "openat2", "dup3", "ftruncate", "fchown", "fchmod", "fsetxattr", "utimensat", "close", "symlinkat", "linkat", "mknodat", "fchownat", "fchmodat", "unlinkat", "pwrite64", "lseek", "sendfile", "syncfs",
+  "mkdirat", "openat2", "dup3", "ftruncate", "fchown", "fchmod", "fsetxattr", "utimensat", "close", "symlinkat", "linkat", "mknodat",
+  "fchownat", "fchmodat", "unlinkat", "pwrite64", "lseek", "sendfile", "syncfs",
 ] as const;
 
 function syscallNumbers(): Numbers {

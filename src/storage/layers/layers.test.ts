@@ -3,11 +3,16 @@ import { rejection } from "../../../test/support/rejection.ts";
 import fc from "fast-check";
 import { SampanError } from "../../base/index.ts";
 import { emptyTarEntry, tarHeader, tarPadding, tarTrailer, toBytes, type EntryType, type TarEntry } from "../tar/index.ts";
-import { applyLayer, DEFAULT_LAYER_LIMITS, diffToTar, inheritDirectories, LayerPlanner, RecorderSink, treeManifest, type DirectoryFacts, type LayerOp, type LayerPlannerOptions, type LayerSummary, type LayerView, type TreeEntry } from "./index.ts";
+import {
+  applyLayer, DEFAULT_LAYER_LIMITS, diffToTar, inheritDirectories, LayerPlanner, RecorderSink, treeManifest, type DirectoryFacts, type LayerOp,
+  type LayerPlannerOptions, type LayerSummary, type LayerView, type TreeEntry,
+} from "./index.ts";
 
 type Fields = Partial<Omit<TarEntry, "name" | "linkname" | "xattrs">> & { to?: string; xattrs?: Record<string, string>; data?: string };
 
-function plan(entries: [name: string, type?: EntryType, fields?: Fields][], options: LayerPlannerOptions = {}, push?: (op: LayerOp) => void): { lines: string[]; summary: LayerSummary } {
+function plan(
+  entries: [name: string, type?: EntryType, fields?: Fields][], options: LayerPlannerOptions = {}, push?: (op: LayerOp) => void,
+): { lines: string[]; summary: LayerSummary } {
   const recorder = new RecorderSink();
   const planner = new LayerPlanner(push ?? ((op) => recorder.push(op)), options);
   for (const [name, type = "file", { to = "", xattrs, data = "", ...fields } = {}] of entries) {
@@ -45,7 +50,9 @@ describe("what is made", () => {
   test("owner, then mode, then attributes, then times, of which only the harmless are kept", () => {
     const xattrs = { "security.capability": "cap", "user.a": "1", "trusted.overlay.opaque": "y", "user.overlay.redirect": "/x", "security.selinux": "s" };
     const { lines, summary } = plan([["f", "file", { uid: 1, gid: 2, mode: 0o6755, xattrs }]]);
-    expect(body(lines)).toEqual(['enter ""', "create f 0755", "fchown 1:2", "fchmod 06755", 'fsetxattr security.capability "cap"', 'fsetxattr user.a "1"', "futimens 0 0", "close"]);
+    expect(body(lines)).toEqual([
+      'enter ""', "create f 0755", "fchown 1:2", "fchmod 06755", 'fsetxattr security.capability "cap"', 'fsetxattr user.a "1"', "futimens 0 0", "close",
+    ]);
     expect(summary.droppedXattrs).toEqual(["security.selinux", "trusted.overlay.opaque", "user.overlay.redirect"]);
   });
 
@@ -74,10 +81,18 @@ describe("what is made", () => {
 
 describe("the last of a name wins", () => {
   test("file over file, directory over directory, each over the other", () => {
-    expect(body(plan([["a"], ["a", "file", { data: "2" }]]).lines)).toEqual(['enter ""', "create a 0644", "futimens 0 0", "close", "unlink a", "create a 0644", 'write "2" 0', "futimens 0 0", "close"]);
-    expect(body(plan([["d", "directory"], ["d/x", "fifo"], ["d", "directory", { mode: 0o700 }]]).lines)).toEqual(['enter ""', "mkdir d", 'enter "d"', "mknod x fifo 0644 0:0", "utimens x 0 0"]);
-    expect(body(plan([["d/e/x", "fifo"], ["d", "fifo"]]).lines).slice(-7)).toEqual(["unlink x", 'enter "d"', "rmdir e", 'enter ""', "rmdir d", "mknod d fifo 0644 0:0", "utimens d 0 0"]);
-    expect(body(plan([["s", "symlink", { to: "/etc" }], ["s", "directory"], ["s/f", "fifo"]]).lines)).toEqual(['enter ""', "symlink s /etc", "utimens s 0 0", "unlink s", "mkdir s", 'enter "s"', "mknod f fifo 0644 0:0", "utimens f 0 0"]);
+    expect(body(plan([["a"], ["a", "file", { data: "2" }]]).lines)).toEqual([
+      'enter ""', "create a 0644", "futimens 0 0", "close", "unlink a", "create a 0644", 'write "2" 0', "futimens 0 0", "close",
+    ]);
+    expect(body(plan([["d", "directory"], ["d/x", "fifo"], ["d", "directory", { mode: 0o700 }]]).lines)).toEqual([
+      'enter ""', "mkdir d", 'enter "d"', "mknod x fifo 0644 0:0", "utimens x 0 0",
+    ]);
+    expect(body(plan([["d/e/x", "fifo"], ["d", "fifo"]]).lines).slice(-7)).toEqual([
+      "unlink x", 'enter "d"', "rmdir e", 'enter ""', "rmdir d", "mknod d fifo 0644 0:0", "utimens d 0 0",
+    ]);
+    expect(body(plan([["s", "symlink", { to: "/etc" }], ["s", "directory"], ["s/f", "fifo"]]).lines)).toEqual([
+      'enter ""', "symlink s /etc", "utimens s 0 0", "unlink s", "mkdir s", 'enter "s"', "mknod f fifo 0644 0:0", "utimens f 0 0",
+    ]);
   });
 
   test("siblings of a replaced parent do not land in the old one", () => {
@@ -176,8 +191,11 @@ describe("refused", () => {
   }
   test("more than the limits allow", () => {
     expect(() => plan([["a"], ["b"]], { limits: { ...DEFAULT_LAYER_LIMITS, entries: 1 } })).toThrow("more than 1 entries");
-    expect(() => plan([["s", "symlink", { to: "x".repeat(4000) }]], { limits: { ...DEFAULT_LAYER_LIMITS, metadataBytes: 4000 } })).toThrow("names and attributes");
-    expect(() => plan([["d", "directory", { xattrs: { "user.a": "x".repeat(4000) } }]], { limits: { ...DEFAULT_LAYER_LIMITS, metadataBytes: 4000 } })).toThrow("names and attributes");
+    expect(() =>
+      plan([["s", "symlink", { to: "x".repeat(4000) }]], { limits: { ...DEFAULT_LAYER_LIMITS, metadataBytes: 4000 } })).toThrow("names and attributes");
+    expect(() => plan([[
+      "d", "directory", { xattrs: { "user.a": "x".repeat(4000) } },
+    ]], { limits: { ...DEFAULT_LAYER_LIMITS, metadataBytes: 4000 } })).toThrow("names and attributes");
     expect(() => plan([["./".repeat(5000)]])).toThrow("too long");
     expect(() => plan([["a", "file", { size: 2 ** 50 }]])).toThrow("more than");
   });
@@ -192,7 +210,8 @@ class ModelDisk {
 
   push = (op: LayerOp): void => {
     const name = "name" in op && op.op !== "fsetxattr" ? op.name : "x";
-    if (name === "" || name === ".." || (name === "." && op.op !== "open") || name.includes("/") || name.length > 255) throw new Error(`bad name in ${JSON.stringify(op)}`);
+    if (name === "" || name === ".." || (name === "." && op.op !== "open") || name.includes("/") || name.length > 255)
+      throw new Error(`bad name in ${JSON.stringify(op)}`);
     switch (op.op) {
       case "enter":
         this.#d = this.#walk(op.path);
@@ -312,7 +331,9 @@ describe("implicit directories take after the layers below", () => {
   }
 
   test("the nearest that knows, through those that do not", async () => {
-    expect(await inherited([view({}), view({ tmp: facts }), view({ tmp: { ...facts, uid: 9 } })])).toEqual(['enter "tmp"', "open .", "fchown 1:2", "fchmod 01777", "futimens 3 4", "close"]);
+    expect(await inherited([view({}), view({ tmp: facts }), view({ tmp: { ...facts, uid: 9 } })])).toEqual([
+      'enter "tmp"', "open .", "fchown 1:2", "fchmod 01777", "futimens 3 4", "close",
+    ]);
   });
   test("not past a file, a whiteout or an opaque directory", async () => {
     expect(await inherited([view({ tmp: "hidden" }), view({ tmp: facts })])).toEqual([]);
@@ -343,7 +364,8 @@ describe("commit", () => {
 
   test("what was unpacked is what is packed again", async () => {
     const upper = tree(
-      file("", { type: "directory", mode: 0o755 }), file("d", { type: "directory", mode: 0o755, xattrs: { "trusted.overlay.opaque": "y", "trusted.overlay.origin": "?" } }),
+      file("", { type: "directory", mode: 0o755 }),
+      file("d", { type: "directory", mode: 0o755, xattrs: { "trusted.overlay.opaque": "y", "trusted.overlay.origin": "?" } }),
       file("d/f", { data: "hello", inode: "1", xattrs: { "user.a": "b" } }), file("d/g", { data: "hello", inode: "1" }),
       file("gone", { type: "char" }), file("sock", { type: "socket" }),
     );

@@ -205,7 +205,11 @@ export class LayerPlanner implements TarHandler {
       case "fifo":
         return this.#makeNode(directory, name, entry, entry.type);
       case "unknown":
-        throw new SampanError("unsupported", `Cannot unpack layer entry "${entry.name}": type ${JSON.stringify(entry.typeflag)} is not supported`, { code: "EBADLAYER" });
+        throw new SampanError(
+          "unsupported",
+          `Cannot unpack layer entry "${entry.name}": type ${JSON.stringify(entry.typeflag)} is not supported`,
+          { code: "EBADLAYER" },
+        );
     }
   }
 

@@ -8,7 +8,11 @@ const door = join(import.meta.dir, "index.ts");
 
 /** Another process with the state module at hand. */
 function spawn(path: string, program: string) {
-  return Bun.spawn([process.execPath, "-e", `const state = await import(${JSON.stringify(door)}); const path = ${JSON.stringify(path)}; ${program}`], { stdout: "pipe", stderr: "pipe", env: {} });
+  return Bun.spawn([process.execPath, "-e", `const state = await import(${JSON.stringify(door)}); const path = ${JSON.stringify(path)}; ${program}`], {
+    stdout: "pipe",
+    stderr: "pipe",
+    env: {},
+  });
 }
 
 const HELPERS = `
@@ -32,7 +36,11 @@ describe("many processes", () => {
         try { make(store, "web"); console.log("won"); } catch (error) { console.log(error.message.startsWith("Conflict. ") ? "lost" : error.message); }
         store.close();`),
     );
-    const results = await Promise.all(children.map(async (child) => [await new Response(child.stdout).text(), await new Response(child.stderr).text(), await child.exited] as const));
+    const results = await Promise.all(children.map(async (child) => [
+      await new Response(child.stdout).text(),
+      await new Response(child.stderr).text(),
+      await child.exited,
+    ] as const));
     expect(results.filter(([, stderr, code]) => stderr !== "" || code !== 0)).toEqual([]);
     expect(results.map(([stdout]) => stdout.trim()).sort()).toEqual([...Array<string>(99).fill("lost"), "won"]);
     using store = openState(path);
@@ -70,7 +78,10 @@ describe("many processes", () => {
         expect(["creating", "running"]).toContain(status);
       }
       // One event for each container ever made; the finished ones have left nothing else.
-      expect(store.events.list().filter(({ actorId }) => containers.some(({ id }) => id === actorId)).length).toBe(Math.min(containers.length, store.events.list().length));
+      expect(store.events.list().filter(({ actorId }) => containers.some(({ id }) => id === actorId)).length).toBe(Math.min(
+        containers.length,
+        store.events.list().length,
+      ));
       expect(store.resources.orphans()).toEqual([]);
       expect(containers.length).toBeGreaterThanOrEqual(before);
       before = containers.length;

@@ -48,7 +48,9 @@ describe("containers", () => {
 
   test.each(["", "-x", "a", "../x", "a/b", "a b", "é"])("%j is no name", (name) => {
     using state = temporaryState();
-    expect(failure(() => state.store.containers.reserve(container({ name })))).toBe(`invalid: Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+    expect(
+      failure(() => state.store.containers.reserve(container({ name }))),
+    ).toBe(`invalid: Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
     expect(state.store.containers.list()).toEqual([]);
   });
 
@@ -65,7 +67,8 @@ describe("containers", () => {
     expect(containers.find("d").id).toBe(c.id);
     expect(containers.find("abc10").id).toBe(a.id);
     expect(failure(() => containers.find("abc"))).toBe("invalid: multiple IDs found with provided prefix: abc");
-    for (const missing of ["abd", "One", "abc1%", "a_c", `${a.id}0`]) expect(failure(() => containers.find(missing))).toBe(`not-found: No such container: ${missing}`);
+    for (const missing of ["abd", "One", "abc1%", "a_c", `${a.id}0`])
+      expect(failure(() => containers.find(missing))).toBe(`not-found: No such container: ${missing}`);
     expect(failure(() => containers.find(""))).toContain("invalid: ");
   });
 
@@ -74,10 +77,14 @@ describe("containers", () => {
     const ids = fc.sample(fc.stringMatching(/^[0-9a-f]{64}$/), 40);
     for (const id of ids) state.store.containers.reserve(container({ id: containerId(id) }));
     fc.assert(
-      fc.property(fc.oneof(fc.stringMatching(/^[0-9a-f]{1,3}$/), fc.constantFrom(...ids).chain((id) => fc.nat(64).map((n) => id.slice(0, n + 1)))), (prefix) => {
+      fc.property(fc.oneof(fc.stringMatching(/^[0-9a-f]{1,3}$/), fc.constantFrom(...ids).chain((id) => fc.nat(64).map((n) => id.slice(0, n + 1)))), (
+        prefix,
+      ) => {
         const matches = ids.filter((id) => id.startsWith(prefix));
         const answer = matches.length === 1 ? state.store.containers.find(prefix).id : failure(() => state.store.containers.find(prefix));
-        expect(answer).toBe(matches.length === 1 ? matches[0]! : matches.length === 0 ? `not-found: No such container: ${prefix}` : `invalid: multiple IDs found with provided prefix: ${prefix}`);
+        expect(answer).toBe(matches.length === 1 ? matches[0]! : matches.length === 0
+          ? `not-found: No such container: ${prefix}`
+          : `invalid: multiple IDs found with provided prefix: ${prefix}`);
       }),
     );
   });
@@ -111,7 +118,10 @@ describe("containers", () => {
     expect(containers.transition(id, ["created"], "running", { fields: { pid: 9 } })).toMatchObject({ moved: false, container: { pid: 5 } });
     containers.update(id, { oomKilled: true });
     expect(containers.transition(id, ["running"], "exited", { revision: 2 }).moved).toBe(false);
-    expect(containers.transition(id, ["running"], "exited", { revision: 3, fields: { exitCode: 137 } })).toMatchObject({ moved: true, container: { exitCode: 137, oomKilled: true, revision: 4 } });
+    expect(containers.transition(id, ["running"], "exited", { revision: 3, fields: { exitCode: 137 } })).toMatchObject({
+      moved: true,
+      container: { exitCode: 137, oomKilled: true, revision: 4 },
+    });
     expect(containers.transition(containerId(), ["running"], "exited")).toEqual({ moved: false, container: undefined });
     expect(containers.update(containerId(), { pid: 1 })).toBe(false);
   });

@@ -1,6 +1,8 @@
 import { SampanError } from "../../base/errors.ts";
 import type { ContainerId } from "../../base/ids.ts";
-import { defaultFields, recordOf, type ContainerFields, type ContainerRecord, type ContainerRow, type ContainerStatus, type NewContainer } from "./container-record.ts";
+import {
+  defaultFields, recordOf, type ContainerFields, type ContainerRecord, type ContainerRow, type ContainerStatus, type NewContainer,
+} from "./container-record.ts";
 import type { StateDatabase } from "./database.ts";
 import { labelConditions, placeholders, toSql, type LabelFilter } from "./json.ts";
 import { ambiguousPrefix, prefixRange } from "./lookup.ts";
@@ -84,11 +86,15 @@ export class Containers {
 
   /** The JSON of every container, by id. */
   configs(): Map<ContainerId, string> {
-    return new Map(this.#db.all<{ containerId: ContainerId; config: string }>("SELECT containerId, config FROM containerConfigs").map((row) => [row.containerId, row.config]));
+    return new Map(this.#db.all<{ containerId: ContainerId; config: string }>("SELECT containerId, config FROM containerConfigs").map((row) => [
+      row.containerId,
+      row.config,
+    ]));
   }
 
   setConfig(id: ContainerId, config: string): void {
-    if (this.#db.run("UPDATE containerConfigs SET config = ? WHERE containerId = ?", config, id) === 0) throw new SampanError("not-found", `No such container: ${id}`);
+    if (this.#db.run("UPDATE containerConfigs SET config = ? WHERE containerId = ?", config, id) === 0)
+      throw new SampanError("not-found", `No such container: ${id}`);
   }
 
   /** Newest first, as `ps` shows them. */
@@ -144,7 +150,8 @@ export class Containers {
   rename(id: ContainerId, name: string): void {
     this.#db.transaction(() => {
       this.#checkName(name);
-      if (this.#db.run("UPDATE containers SET name = ?, revision = revision + 1 WHERE id = ?", name, id) === 0) throw new SampanError("not-found", `No such container: ${id}`);
+      if (this.#db.run("UPDATE containers SET name = ?, revision = revision + 1 WHERE id = ?", name, id) === 0)
+        throw new SampanError("not-found", `No such container: ${id}`);
     });
   }
 
@@ -157,7 +164,12 @@ export class Containers {
     // Keys come from a typed object; one that is no column is SQLite's error.
     const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
     const assignments = entries.map(([column]) => `${column} = ?, `).join("");
-    return this.#db.run(`UPDATE containers SET ${assignments}revision = revision + 1 WHERE id = ?${condition}`, ...entries.map(([, value]) => toSql(value)), id, ...values) > 0;
+    return this.#db.run(
+      `UPDATE containers SET ${assignments}revision = revision + 1 WHERE id = ?${condition}`,
+      ...entries.map(([, value]) => toSql(value)),
+      id,
+      ...values,
+    ) > 0;
   }
 
   #row(condition: string, value: string): ContainerRow | undefined {

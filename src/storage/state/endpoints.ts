@@ -79,7 +79,10 @@ export class Endpoints {
 
   /** The container has stopped: what was asked for stays. */
   deactivate(containerId: ContainerId): void {
-    this.#db.run("UPDATE endpoints SET active = 0, interfaceName = NULL, hostInterface = NULL, macAddress = NULL, ipv4 = NULL, ipv6 = NULL WHERE containerId = ?", containerId);
+    this.#db.run(
+      "UPDATE endpoints SET active = 0, interfaceName = NULL, hostInterface = NULL, macAddress = NULL, ipv4 = NULL, ipv6 = NULL WHERE containerId = ?",
+      containerId,
+    );
   }
 
   delete(networkId: string, containerId: ContainerId): boolean {

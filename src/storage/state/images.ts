@@ -53,7 +53,10 @@ export class Images {
     const columns = Object.keys(image);
     const renewed = columns.map((column) => `${column} = excluded.${column}`).join(", ");
     this.#db.transaction(
-      () => this.#db.run(`INSERT INTO images(${columns.join(", ")}) VALUES (${placeholders(columns.length)}) ON CONFLICT(id) DO UPDATE SET ${renewed}`, ...Object.values(image).map(toSql)),
+      () => this.#db.run(
+        `INSERT INTO images(${columns.join(", ")}) VALUES (${placeholders(columns.length)}) ON CONFLICT(id) DO UPDATE SET ${renewed}`,
+        ...Object.values(image).map(toSql),
+      ),
       { durable: true },
     );
   }
@@ -111,7 +114,9 @@ export class Images {
 
   /** All tags, or one image's, in alphabetical order. */
   tags(imageId?: Digest): TagRecord[] {
-    const rows = imageId === undefined ? this.#db.all<TagRecord>("SELECT * FROM tags ORDER BY reference") : this.#db.all<TagRecord>("SELECT * FROM tags WHERE imageId = ? ORDER BY reference", imageId);
+    const rows = imageId === undefined
+      ? this.#db.all<TagRecord>("SELECT * FROM tags ORDER BY reference")
+      : this.#db.all<TagRecord>("SELECT * FROM tags WHERE imageId = ? ORDER BY reference", imageId);
     return rows.map((row) => ({ ...row }));
   }
 
@@ -133,5 +138,11 @@ export class Images {
 }
 
 function imageOf(row: ImageRow): ImageRecord {
-  return { ...row, chainIds: listFromText(row.chainIds), blobs: listFromText(row.blobs), repoDigests: listFromText(row.repoDigests), labels: labelsFromText(row.labels) };
+  return {
+    ...row,
+    chainIds: listFromText(row.chainIds),
+    blobs: listFromText(row.blobs),
+    repoDigests: listFromText(row.repoDigests),
+    labels: labelsFromText(row.labels),
+  };
 }

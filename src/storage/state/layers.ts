@@ -55,17 +55,25 @@ export class Layers {
 
   /** How many images have it in their stack. */
   references(chainId: Digest): number {
-    return this.#db.get<{ n: number }>("SELECT count(*) AS n FROM images WHERE EXISTS(SELECT 1 FROM json_each(images.chainIds) WHERE value = ?)", chainId)?.n ?? 0;
+    return this.#db.get<{ n: number }>(
+      "SELECT count(*) AS n FROM images WHERE EXISTS(SELECT 1 FROM json_each(images.chainIds) WHERE value = ?)",
+      chainId,
+    )?.n ?? 0;
   }
 
   /** Layers of no image, no container and no lease. */
   unreferenced(): LayerRecord[] {
-    return this.#db.all<LayerRecord>(`SELECT * FROM layers WHERE chainId NOT IN (${REFERENCED_CHAINS}) ORDER BY createdMs DESC, chainId`).map((row) => ({ ...row }));
+    return this.#db.all<LayerRecord>(`SELECT * FROM layers WHERE chainId NOT IN (${REFERENCED_CHAINS}) ORDER BY createdMs DESC, chainId`).map((
+      row,
+    ) => ({ ...row }));
   }
 
   /** Forgets a layer if nothing refers to it now. The caller then removes the directory. */
   deleteUnreferenced(chainId: Digest): boolean {
-    return this.#db.transaction(() => this.#db.run(`DELETE FROM layers WHERE chainId = ? AND chainId NOT IN (${REFERENCED_CHAINS})`, chainId) > 0, { durable: true });
+    return this.#db.transaction(
+      () => this.#db.run(`DELETE FROM layers WHERE chainId = ? AND chainId NOT IN (${REFERENCED_CHAINS})`, chainId) > 0,
+      { durable: true },
+    );
   }
 
   /** Every blob that an image or a lease holds; the content store may drop the others. */

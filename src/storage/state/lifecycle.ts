@@ -80,7 +80,11 @@ export function finishRun(store: StateStore, id: ContainerId, ending: Ending): b
 }
 
 /** Forgets a container whose resources are gone, whatever its status. False if it is gone already. */
-export function forgetContainer(store: StateStore, id: ContainerId, event: { readonly timeNs: bigint; readonly actions?: readonly string[]; readonly attributes?: Readonly<Record<string, string>> }): boolean {
+export function forgetContainer(
+  store: StateStore,
+  id: ContainerId,
+  event: { readonly timeNs: bigint; readonly actions?: readonly string[]; readonly attributes?: Readonly<Record<string, string>> },
+): boolean {
   return store.transaction(() => {
     const container = store.containers.get(id);
     if (container === undefined) return false;
@@ -93,11 +97,23 @@ export function forgetContainer(store: StateStore, id: ContainerId, event: { rea
 /** What each action tells beside what all tell: Docker's rule. */
 const ATTRIBUTE_OF: Readonly<Record<string, string>> = { kill: "signal", die: "exitCode" };
 
-function appendActions(store: StateStore, container: ContainerRecord, actions: readonly string[], timeNs: bigint, attributes: Readonly<Record<string, string>> = {}): void {
+function appendActions(
+  store: StateStore,
+  container: ContainerRecord,
+  actions: readonly string[],
+  timeNs: bigint,
+  attributes: Readonly<Record<string, string>> = {},
+): void {
   for (const action of actions) {
     const attribute = ATTRIBUTE_OF[action] ?? "";
     const value = attributes[attribute];
-    const event: NewEvent = { timeNs, type: "container", action, actorId: container.id, attributes: { ...container.labels, image: container.imageReference, name: container.name, ...(value === undefined ? {} : { [attribute]: value }) } };
+    const event: NewEvent = {
+      timeNs,
+      type: "container",
+      action,
+      actorId: container.id,
+      attributes: { ...container.labels, image: container.imageReference, name: container.name, ...(value === undefined ? {} : { [attribute]: value }) },
+    };
     store.events.append(event);
   }
 }

@@ -17,7 +17,8 @@ export async function withLock<T>(path: string, work: () => Promise<T>): Promise
     connection.exec("PRAGMA busy_timeout=0");
     const until = performance.now() + WAIT_MS;
     while (!begin(connection)) {
-      if (performance.now() > until) throw new SampanError("unavailable", `Cannot lock "${path}": somebody has had it for over a minute`, { hint: `See who: fuser -v ${path}` });
+      if (performance.now() > until)
+        throw new SampanError("unavailable", `Cannot lock "${path}": somebody has had it for over a minute`, { hint: `See who: fuser -v ${path}` });
       await new Promise((resolve) => setTimeout(resolve, 2 + Math.random() * 3));
     }
     return await work();

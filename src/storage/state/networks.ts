@@ -49,7 +49,11 @@ export class Networks {
           throw new SampanError("already-exists", `network with name ${network.name} already exists`);
         }
         const holder = this.#db.get<{ name: string }>("SELECT name FROM networks WHERE bridge = ?", network.bridge);
-        if (holder !== undefined) throw new SampanError("already-exists", `Cannot create network "${network.name}": network "${holder.name}" has the bridge "${network.bridge ?? ""}" already`);
+        if (holder !== undefined)
+          throw new SampanError(
+            "already-exists",
+            `Cannot create network "${network.name}": network "${holder.name}" has the bridge "${network.bridge ?? ""}" already`,
+          );
         this.#db.run(
           "INSERT INTO networks(id, name, driver, bridge, config, labels, createdMs) VALUES (?, ?, ?, ?, ?, ?, ?)",
           network.id,
@@ -130,7 +134,12 @@ export class Networks {
    *
    * @throws SampanError whatever `choose` throws (a full network); `conflict` if it picks a taken address.
    */
-  leaseAddress<T extends { readonly address: string; readonly cursor?: string | undefined }>(networkId: string, containerId: ContainerId, pool: string, choose: (ledger: AddressLedger) => T): T {
+  leaseAddress<T extends { readonly address: string; readonly cursor?: string | undefined }>(
+    networkId: string,
+    containerId: ContainerId,
+    pool: string,
+    choose: (ledger: AddressLedger) => T,
+  ): T {
     // Assigned by the transaction, which has run when this is read.
     let answer!: T;
     this.#db.transaction(() => {
@@ -139,14 +148,17 @@ export class Networks {
       const chosen = choose(cursor === undefined ? { leases } : { leases, cursor });
       if (leases.includes(chosen.address)) throw new SampanError("conflict", `Address already in use: ${chosen.address}`);
       this.#db.run("INSERT INTO addresses(networkId, address, containerId) VALUES (?, ?, ?)", networkId, chosen.address, containerId);
-      if (chosen.cursor !== undefined) this.#db.run("INSERT OR REPLACE INTO addressCursors(networkId, pool, address) VALUES (?, ?, ?)", networkId, pool, chosen.cursor);
+      if (chosen.cursor !== undefined)
+        this.#db.run("INSERT OR REPLACE INTO addressCursors(networkId, pool, address) VALUES (?, ?, ?)", networkId, pool, chosen.cursor);
       answer = chosen;
     });
     return answer;
   }
 
   addresses(networkId: string): { address: string; containerId: ContainerId }[] {
-    return this.#db.all<{ address: string; containerId: ContainerId }>("SELECT address, containerId FROM addresses WHERE networkId = ?", networkId).map((row) => ({ ...row }));
+    return this.#db.all<{ address: string; containerId: ContainerId }>("SELECT address, containerId FROM addresses WHERE networkId = ?", networkId).map((
+      row,
+    ) => ({ ...row }));
   }
 
   /** Gives back a container's addresses, on all networks or on one. */

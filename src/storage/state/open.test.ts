@@ -58,7 +58,9 @@ describe("openState", () => {
       connection.close();
     };
     change("PRAGMA user_version=999");
-    expect(failure(() => openState(state.path))).toBe(`unsupported: Cannot open the state "${state.path}": it has version 999, and this sampan knows versions up to 1`);
+    expect(
+      failure(() => openState(state.path)),
+    ).toBe(`unsupported: Cannot open the state "${state.path}": it has version 999, and this sampan knows versions up to 1`);
     change("PRAGMA application_id=7");
     expect(failure(() => openState(state.path))).toBe(`invalid: Cannot open the state "${state.path}": it is not Sampan's`);
   });

@@ -62,7 +62,11 @@ function versionOf(connection: { get<Row>(sql: string): Row | undefined }): numb
 function checkVersion(reader: Connection, version: number): void {
   const ours = reader.get<{ application_id: number }>("PRAGMA application_id")?.application_id === APPLICATION_ID;
   if (!ours || version < 1) {
-    throw new SampanError("invalid", `Cannot open the state "${reader.path}": it is not Sampan's`, { hint: "Choose another root with --root, or move the file away" });
+    throw new SampanError(
+      "invalid",
+      `Cannot open the state "${reader.path}": it is not Sampan's`,
+      { hint: "Choose another root with --root, or move the file away" },
+    );
   }
   if (version > SCHEMA_VERSION) {
     throw new SampanError("unsupported", `Cannot open the state "${reader.path}": it has version ${version}, and this sampan knows versions up to ${SCHEMA_VERSION}`, {

@@ -30,7 +30,14 @@ export class Ports {
           const where = port.hostIp.includes(":") ? `[${port.hostIp}]` : port.hostIp || "0.0.0.0";
           throw new SampanError("conflict", `Bind for ${where}:${port.hostPort} failed: port is already allocated to container "${holder.name}"`);
         }
-        this.#db.run("INSERT INTO ports(protocol, hostPort, hostIp, containerPort, containerId) VALUES (?, ?, ?, ?, ?)", port.protocol, port.hostPort, port.hostIp, port.containerPort, port.containerId);
+        this.#db.run(
+          "INSERT INTO ports(protocol, hostPort, hostIp, containerPort, containerId) VALUES (?, ?, ?, ?, ?)",
+          port.protocol,
+          port.hostPort,
+          port.hostIp,
+          port.containerPort,
+          port.containerId,
+        );
       }
     });
   }
@@ -38,7 +45,9 @@ export class Ports {
   list(containerId?: ContainerId): PortLease[] {
     const columns = "SELECT protocol, hostIp, hostPort, containerPort, containerId FROM ports";
     const order = "ORDER BY containerPort, protocol, hostPort, hostIp";
-    const rows = containerId === undefined ? this.#db.all<PortLease>(`${columns} ${order}`) : this.#db.all<PortLease>(`${columns} WHERE containerId = ? ${order}`, containerId);
+    const rows = containerId === undefined
+      ? this.#db.all<PortLease>(`${columns} ${order}`)
+      : this.#db.all<PortLease>(`${columns} WHERE containerId = ? ${order}`, containerId);
     return rows.map((row) => ({ ...row }));
   }
 

@@ -32,7 +32,14 @@ export class Resources {
   record(resources: readonly Resource[], createdMs: number): void {
     this.#db.transaction(() => {
       for (const { kind, key, containerId, lifetime } of resources) {
-        this.#db.run("INSERT OR REPLACE INTO resources(kind, key, containerId, lifetime, createdMs) VALUES (?, ?, ?, ?, ?)", kind, key, containerId, lifetime, createdMs);
+        this.#db.run(
+          "INSERT OR REPLACE INTO resources(kind, key, containerId, lifetime, createdMs) VALUES (?, ?, ?, ?, ?)",
+          kind,
+          key,
+          containerId,
+          lifetime,
+          createdMs,
+        );
       }
     });
   }

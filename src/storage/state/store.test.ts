@@ -4,7 +4,9 @@ import { EVENTS_KEPT } from "./events.ts";
 import type { StateStore } from "./store.ts";
 import { container, containerId, digest, failure, temporaryState } from "./testing.ts";
 
-const network = (more: Partial<NetworkRecord> = {}): NetworkRecord => ({ id: containerId("ne1"), name: "net", driver: "bridge", bridge: "sampan1", config: "{}", labels: {}, createdMs: 1, ...more });
+const network = (more: Partial<NetworkRecord> = {}): NetworkRecord => ({
+  id: containerId("ne1"), name: "net", driver: "bridge", bridge: "sampan1", config: "{}", labels: {}, createdMs: 1, ...more,
+});
 const volume = (name: string, anonymous = false) => ({ name, driver: "local", labels: {}, options: {}, mountpoint: `/v/${name}`, anonymous, createdMs: 1 });
 
 /** Leases the next of ten addresses, as simply as can be. */
@@ -95,13 +97,22 @@ describe("a container's life", () => {
     expect(store.networks.addresses(network().id)).toEqual([{ address: "10.0.0.2", containerId: first.id }]);
     expect(containerEvents(store)).toMatchObject([{ action: "create", actorId: first.id, timeNs: 5n, attributes: { name: "web", image: "alpine", app: "x" } }]);
 
-    const snapshot = (): unknown => [store.containers.list(), store.ports.list(), store.volumes.list(), store.events.list(), store.networks.addresses(network().id), store.resources.orphans()];
+    const snapshot = (): unknown => [
+      store.containers.list(), store.ports.list(), store.volumes.list(), store.events.list(), store.networks.addresses(network().id),
+      store.resources.orphans(),
+    ];
     const before = snapshot();
     const second = container({ name: "second" });
     const port = { protocol: "tcp", hostIp: "127.0.0.1", hostPort: 8080, containerPort: 80 } as const;
-    expect(failure(() => reserveRun(store, reservation({ container: second, ports: [port] })))).toBe('conflict: Bind for 127.0.0.1:8080 failed: port is already allocated to container "web"');
+    expect(failure(() => reserveRun(
+      store,
+      reservation({ container: second, ports: [port] }),
+    ))).toBe('conflict: Bind for 127.0.0.1:8080 failed: port is already allocated to container "web"');
     expect(failure(() => reserveRun(store, reservation({ ports: [] })))).toContain("Conflict. The container name");
-    expect(failure(() => reserveRun(store, reservation({ container: second, ports: [], volumes: [{ name: "none", target: "/x" }] })))).toBe("not-found: get none: no such volume");
+    expect(failure(() => reserveRun(
+      store,
+      reservation({ container: second, ports: [], volumes: [{ name: "none", target: "/x" }] }),
+    ))).toBe("not-found: get none: no such volume");
     expect(() => reserveRun(store, reservation({ container: second, ports: [], within: () => { throw new Error("full"); } }))).toThrow("full");
     expect(snapshot()).toEqual(before);
   });
@@ -116,14 +127,19 @@ describe("a container's life", () => {
         ports: [{ protocol: "udp", hostIp: "", hostPort, containerPort: 53 }],
         within: ({ id }) => {
           const ipv4 = leaseNext(store, network().id, id);
-          store.endpoints.put({ id: containerId("e"), networkId: network().id, containerId: id, active: true, interfaceName: "eth0", hostInterface: "veth1", macAddress: null, ipv4, ipv6: null, aliases: ["w"], config: '{"ip":1}' });
+          store.endpoints.put({
+            id: containerId("e"), networkId: network().id, containerId: id, active: true, interfaceName: "eth0", hostInterface: "veth1",
+            macAddress: null, ipv4, ipv6: null, aliases: ["w"], config: '{"ip":1}',
+          });
         },
       }));
     const kept = start("kept", 53);
     const ending = { fields: { finishedMs: 9, exitCode: 3, exitSignal: null, oomKilled: true }, remove: false, timeNs: 7n, actions: ["die"] } as const;
     const { container: running } = store.containers.transition(kept.id, ["creating"], "running", { fields: { pid: 1 } });
     expect(finishRun(store, kept.id, { ...ending, revision: running!.revision - 1 })).toBe(false);
-    expect(failure(() => store.networks.delete(network().id))).toBe('conflict: error while removing network: network net has active endpoints (name:"kept" id:"e00000000000")');
+    expect(
+      failure(() => store.networks.delete(network().id)),
+    ).toBe('conflict: error while removing network: network net has active endpoints (name:"kept" id:"e00000000000")');
     expect(finishRun(store, kept.id, ending)).toBe(true);
     expect(finishRun(store, kept.id, { ...ending, fields: { finishedMs: 10, exitCode: 4 } })).toBe(false);
     expect(store.containers.get(kept.id)).toMatchObject({ status: "exited", exitCode: 3, oomKilled: true, pid: null, finishedMs: 9 });
@@ -206,7 +222,9 @@ describe("networks, ports, volumes", () => {
     const ids = Array.from({ length: 10 }, () => store.containers.reserve(container()).id);
     expect(ids.map((id) => leaseNext(store, network().id, id))).toEqual(Array.from({ length: 10 }, (_, i) => `10.0.0.${i + 2}`));
     expect(() => leaseNext(store, network().id, ids[0]!)).toThrow("full");
-    expect(failure(() => store.networks.leaseAddress(network().id, ids[0]!, "p", () => ({ address: "10.0.0.5" })))).toBe("conflict: Address already in use: 10.0.0.5");
+    expect(
+      failure(() => store.networks.leaseAddress(network().id, ids[0]!, "p", () => ({ address: "10.0.0.5" }))),
+    ).toBe("conflict: Address already in use: 10.0.0.5");
     store.networks.releaseAddresses(ids[3]!);
     expect(leaseNext(store, network().id, ids[0]!)).toBe("10.0.0.5");
   });
@@ -226,7 +244,11 @@ describe("networks, ports, volumes", () => {
       const { store } = state;
       const one = store.containers.reserve(container({ name: "one" })).id;
       const two = store.containers.reserve(container({ name: "two" })).id;
-      const lease = (hostIp: string, containerId: typeof one, protocol: "tcp" | "udp" = "tcp"): void => store.ports.lease([{ protocol, hostIp, hostPort: 80, containerPort: 80, containerId }]);
+      const lease = (
+        hostIp: string,
+        containerId: typeof one,
+        protocol: "tcp" | "udp" = "tcp",
+      ): void => store.ports.lease([{ protocol, hostIp, hostPort: 80, containerPort: 80, containerId }]);
       lease(first, one);
       lease(first, two, "udp");
       if (conflict) expect(failure(() => lease(second, two))).toContain('port is already allocated to container "one"');
@@ -277,7 +299,8 @@ describe("images and layers", () => {
   test("a layer lives while an image, a container or a lease wants it", () => {
     using state = temporaryState();
     const { store } = state;
-    for (const id of ["1", "2", "3", "4"]) expect(store.layers.put({ chainId: digest(id), diffId: digest(id), parent: null, sizeBytes: 1, path: `/l/${id}`, createdMs: Number(id) })).toBe(true);
+    for (const id of ["1", "2", "3", "4"])
+      expect(store.layers.put({ chainId: digest(id), diffId: digest(id), parent: null, sizeBytes: 1, path: `/l/${id}`, createdMs: Number(id) })).toBe(true);
     expect(store.layers.put({ chainId: digest("1"), diffId: digest("1"), parent: null, sizeBytes: 1, path: "/l/second", createdMs: 5 })).toBe(false);
     store.images.put(image("aa", ["1", "2"]));
     store.images.put(image("bb", ["1"]));

@@ -86,12 +86,15 @@ export class Volumes {
 
   /** The containers that mount it, running or not. */
   users(name: string): ContainerId[] {
-    return this.#db.all<{ containerId: ContainerId }>("SELECT DISTINCT containerId FROM volumeUses WHERE volume = ? ORDER BY containerId", name).map((row) => row.containerId);
+    return this.#db.all<{ containerId: ContainerId }>("SELECT DISTINCT containerId FROM volumeUses WHERE volume = ? ORDER BY containerId", name).map((row) =>
+      row.containerId);
   }
 
   /** The volumes that a container mounts. */
   usedBy(containerId: ContainerId): { volume: string; target: string }[] {
-    return this.#db.all<{ volume: string; target: string }>("SELECT volume, target FROM volumeUses WHERE containerId = ? ORDER BY target", containerId).map((row) => ({ ...row }));
+    return this.#db.all<{ volume: string; target: string }>("SELECT volume, target FROM volumeUses WHERE containerId = ? ORDER BY target", containerId).map((
+      row,
+    ) => ({ ...row }));
   }
 
   /** Forgets it; the caller then removes the content. @throws SampanError in Docker's words if it is not there or in use. */

@@ -157,7 +157,10 @@ describe("GNU and PAX", () => {
     expect(found?.entry.name).toBe(toBytes(`${long}name`));
     expect(found?.entry.linkname).toBe(toBytes(`${long}target`));
     // An empty one says nothing.
-    expect(read(pack(gnu("L", ""), gnu("K", ""), raw("2", "short", 0, (block) => { block.write("to", 157); }))).map(({ entry }) => [entry.name as string, entry.linkname as string])).toEqual([["short", "to"]]);
+    expect(read(pack(gnu("L", ""), gnu("K", ""), raw("2", "short", 0, (block) => { block.write("to", 157); }))).map(({ entry }) => [
+      entry.name as string,
+      entry.linkname as string,
+    ])).toEqual([["short", "to"]]);
   });
 
   test("PAX size decides where the next header is", () => {
@@ -206,7 +209,11 @@ describe("GNU and PAX", () => {
 });
 
 test("old Go put POSIX's prefix into GNU headers, over two times: it is one if it is no time", () => {
-  const name = (at345: string): string | undefined => read(pack(raw("0", "name", 0, (block) => { block.write("ustar  \0", 257, "latin1"); block.fill(0, 345, 500).write(at345, 345, "latin1"); })))[0]?.entry.name;
+  const name = (at345: string): string | undefined =>
+    read(pack(raw("0", "name", 0, (block) => {
+      block.write("ustar  \0", 257, "latin1");
+      block.fill(0, 345, 500).write(at345, 345, "latin1");
+    })))[0]?.entry.name;
   expect(name("a/long/way")).toBe("a/long/way/name");
   expect(name("00000000001\x0000000000002\0")).toBe("name");
   expect(name("\x80\0\0\0\0\0\0\0\0\0\0\x01")).toBe("name");

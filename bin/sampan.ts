@@ -21,4 +21,6 @@ async function run(): Promise<number> {
 // No top-level await: as CommonJS each module is loaded when it is first needed, built-in ones too.
 void run().then((code) => {
   process.exitCode = code;
+  // Interrupted: a read of standard input that is still under way would keep the process.
+  if (code === 130) process.exit();
 });

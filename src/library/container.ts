@@ -66,7 +66,7 @@ export abstract class Container implements AsyncDisposable {
 
   /** Copies a file or directory of this machine, or what a tar archive holds, into it; no program of the container takes part. */
   async copyIn(source: ArchiveSource, containerPath: string, options: CopyOptions = {}): Promise<void> {
-    await this.engine.containers.copyTo(this.id, sourceOf(source), containerPath, { followLink: false, archive: false, ...options });
+    await this.engine.containers.copyTo(this.id, sourceOf(source, options.signal), containerPath, { followLink: false, archive: false, ...options });
   }
 
   /** Copies a file or directory out of it: to a path of this machine, or as a tar archive to whoever takes the pieces. */

@@ -2,6 +2,7 @@ import type {
   CopySource, Engine as EngineApi, Filters, HistoryEntry, ImageDetails, ImageRemoval, ImageSummary, LoadedImage, PulledImage, PushedImage,
 } from "../engine/index.ts";
 import { ProblemsError } from "../base/errors.ts";
+import { untilAborted } from "../base/until-aborted.ts";
 import { checkCalls, IMAGES } from "./calls.ts";
 import type { Cancellable } from "./cancel.ts";
 import { Task } from "./task.ts";
@@ -49,7 +50,7 @@ export class Images {
 
   /** Reads images from an archive that `save`, Docker or an OCI tool has written; of an image for several platforms those that are named. */
   load(source: ArchiveSource, options: { readonly platforms?: readonly string[] } & Cancellable = {}): Task<readonly LoadedImage[]> {
-    return new Task((onProgress) => this.#engine.images.load(sourceOf(source), { ...options, onProgress }));
+    return new Task((onProgress) => this.#engine.images.load(sourceOf(source, options.signal), { ...options, onProgress }));
   }
 
   /**
@@ -63,7 +64,7 @@ export class Images {
   ): Task<{ readonly id: string }> {
     const { changes = [], message = "", platform, ...rest } = options;
     return new Task((onProgress) =>
-      this.#engine.images.import(source instanceof URL ? { url: source.href } : sourceOf(source), { reference, message, changes, platform }, {
+      this.#engine.images.import(source instanceof URL ? { url: source.href } : sourceOf(source, options.signal), { reference, message, changes, platform }, {
         ...rest,
         onProgress,
       }));
@@ -111,8 +112,8 @@ export class Images {
 }
 
 /** The same for the engine. */
-export function sourceOf(source: ArchiveSource): CopySource {
-  return typeof source === "string" ? { path: source } : { archive: bytesOnly(source) };
+export function sourceOf(source: ArchiveSource, signal: AbortSignal | undefined): CopySource {
+  return typeof source === "string" ? { path: source } : { archive: bytesOnly(untilAborted(source, signal)) };
 }
 
 /** An archive that was read as text is no archive any more: better to say so than to call the archive damaged. */

@@ -97,3 +97,15 @@ test("a directory that goes while it is exported is an empty one", async () => {
   // With its time to the nanosecond each has a pax header, which is named after it.
   expect(names).toEqual(["PaxHeaders.0/goes", ""]);
 });
+
+test("an archive that stops coming does not hold up who cancels", async () => {
+  async function* stuck(): AsyncGenerator<Uint8Array> {
+    yield new Uint8Array(512);
+    await new Promise(() => undefined);
+  }
+  await using container = await engine.containers.create({ image: "host", command: ["true"], network: "none" });
+  const signal = AbortSignal.timeout(100);
+  const readers = [engine.images.load(stuck(), { signal }), engine.images.import(stuck(), "none", { signal }), container.copyIn(stuck(), "/opt", { signal })];
+  const endings = await Promise.all(readers.map((reader) => rejection(Promise.resolve<unknown>(reader))));
+  expect(endings).toMatchObject([{ kind: "cancelled" }, { kind: "cancelled" }, { kind: "cancelled" }]);
+});

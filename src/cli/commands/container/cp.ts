@@ -1,4 +1,5 @@
 import { SampanError } from "../../../base/errors.ts";
+import { untilAborted } from "../../../base/until-aborted.ts";
 import { defineCommand } from "../../command.ts";
 import { bool } from "../../flags/flag.ts";
 import { humanSize } from "../../output/human.ts";
@@ -44,7 +45,7 @@ export const command = defineCommand({
       if (!quiet) io.err(`Successfully copied ${humanSize(bytes, 3)} to ${target.path}\n`);
       return 0;
     }
-    const from = source.path === "-" ? { archive: io.input() } : { path: source.path };
+    const from = source.path === "-" ? { archive: untilAborted(io.input(), context.signal) } : { path: source.path };
     const { bytes } = await containers.copyTo(target.container ?? "", from, target.path, options);
     if (!quiet) io.err(`Successfully copied ${humanSize(bytes, 3)} to ${target.container ?? ""}:${target.path}\n`);
     return 0;

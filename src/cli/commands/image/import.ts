@@ -1,3 +1,4 @@
+import { untilAborted } from "../../../base/until-aborted.ts";
 import { defineCommand } from "../../command.ts";
 import { list, string } from "../../flags/flag.ts";
 import { progressOn } from "../shared/streams.ts";
@@ -18,7 +19,7 @@ export const command = defineCommand({
     const { images } = await context.engine();
     const progress = progressOn(io, 2, false);
     const { id } = await images.import(
-      source === "-" ? { archive: io.input() } : /^https?:\/\//i.test(source) ? { url: source } : { path: source },
+      source === "-" ? { archive: untilAborted(io.input(), context.signal) } : /^https?:\/\//i.test(source) ? { url: source } : { path: source },
       { reference, message: flags.message ?? "", changes: flags.change, platform: flags.platform },
       { onProgress: progress.onProgress, signal: context.signal },
     );

@@ -1,4 +1,5 @@
 import { SampanError } from "../../../base/errors.ts";
+import { untilAborted } from "../../../base/until-aborted.ts";
 import { defineCommand } from "../../command.ts";
 import { bool, commaList, string } from "../../flags/flag.ts";
 import { progressOn } from "../shared/streams.ts";
@@ -18,7 +19,7 @@ export const command = defineCommand({
       throw new SampanError("invalid", "requested load from stdin, but stdin is empty", { hint: "Name a file with -i." });
     const { images } = await context.engine();
     const progress = progressOn(io, 2, flags.quiet || !io.isTerminal(2));
-    const loaded = await images.load(flags.input === undefined ? { archive: io.input() } : { path: flags.input }, {
+    const loaded = await images.load(flags.input === undefined ? { archive: untilAborted(io.input(), context.signal) } : { path: flags.input }, {
       platforms: flags.platform.length === 0 ? undefined : flags.platform,
       onProgress: progress.onProgress,
       signal: context.signal,

@@ -33,9 +33,9 @@ const rules: readonly Rule[] = [
   ({ domainname, utsMode }) => domainname !== undefined && utsMode === "host" && "conflicting options: domainname and the UTS mode",
   ({ logDriver }) => !["json-file", "local", "none"].includes(logDriver) && `unknown log driver ${JSON.stringify(logDriver)}: use json-file or none`,
   ({ logDriver, logOptions }) => logDriver === "none" && Object.keys(logOptions).length > 0 && "invalid logging opts for driver none",
-  ({ volumesFrom }) => volumesFrom.map((text) => /^[^:]+(:(ro|rw|z|Z|nocopy)(,(ro|rw|z|Z|nocopy))*)?$/.test(text)
-    ? ""
-    : `invalid volumes-from specification: ${JSON.stringify(text)}`).find((problem) => problem !== ""),
+  ({ volumesFrom }) => volumesFrom
+    .filter((text) => !/^[^:]+(:(ro|rw|z|Z|nocopy)(,(ro|rw|z|Z|nocopy))*)?$/.test(text))
+    .map((text) => `invalid volumes-from specification: ${JSON.stringify(text)}`)[0],
   ({ rootfs, pull, platform }) => rootfs !== undefined && (pull !== "missing" || platform !== undefined) &&
     "conflicting options: --rootfs takes no image, so neither --pull nor --platform",
   ({ usernsMode, privileged }) => usernsMode === "private" && privileged &&

@@ -1,10 +1,13 @@
 /** How what is under way ends when its reader is slow or gone, its source endless, or its container removed. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Engine } from "../../src/library/index.ts";
 import { rejection } from "../support/rejection.ts";
+import { SAMPAN } from "../support/index.ts";
 
 let directory = "";
 let engine: Engine;
@@ -108,4 +111,17 @@ test("an archive that stops coming does not hold up who cancels", async () => {
   const readers = [engine.images.load(stuck(), { signal }), engine.images.import(stuck(), "none", { signal }), container.copyIn(stuck(), "/opt", { signal })];
   const endings = await Promise.all(readers.map((reader) => rejection(Promise.resolve<unknown>(reader))));
   expect(endings).toMatchObject([{ kind: "cancelled" }, { kind: "cancelled" }, { kind: "cancelled" }]);
+});
+
+test("nor does the command line wait for standard input when it is interrupted", async () => {
+  const env = { ...process.env, SAMPAN_ROOT: join(directory, "root"), SAMPAN_STATE: join(directory, "state") };
+  const importing = spawn(SAMPAN, ["import", "-", "none"], { env, stdio: ["pipe", "ignore", "pipe"] });
+  const said: Buffer[] = [];
+  importing.stderr.on("data", (data: Buffer) => { said.push(data); });
+  const ended = once(importing, "exit");
+  importing.stdin.write(Buffer.alloc(512));
+  await once(importing.stderr, "data"); // it says that it imports: from here on it reads
+  importing.kill("SIGINT");
+  expect(await ended).toEqual([130, null]);
+  expect(Buffer.concat(said).toString()).toContain("cancelled");
 });

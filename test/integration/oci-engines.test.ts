@@ -181,7 +181,7 @@ describe("containerd", () => {
     // The part of docs/kubernetes.md that names the runtime is what this configuration has, too.
     writeFileSync(join(temp.path, "config.toml"), `version = 2\nroot = "${temp.path}/root"\nstate = "${temp.path}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n[grpc]\n  address = "${address}"\n`);
     const log = openSync(join(temp.path, "log"), "a");
-    const daemon = spawn("unshare", ["--mount", "containerd", "-c", join(temp.path, "config.toml")], { stdio: ["ignore", log, log], env: testEnv() });
+    const daemon = spawn("unshare", ["--mount", "containerd", "-c", join(temp.path, "config.toml")], { stdio: ["ignore", log, log], env: { ...testEnv(), TMPDIR: temp.path } });
     const ended = new Promise<void>((resolve) => daemon.once("exit", () => { resolve(); }));
     stop = async () => {
       daemon.kill("SIGTERM");

@@ -3,7 +3,7 @@ import { SampanError } from "../../base/errors.ts";
 import { collectMemory } from "../../base/heavy.ts";
 import { digestHex, isDigest, type Digest } from "../../oci/digest.ts";
 import { acquireLock, tryLock, type FileLock } from "../../storage/content/index.ts";
-import { applyLayer, inheritDirectories, KeelSink, openLayerView, type LayerSummary, type LayerView } from "../../storage/layers/index.ts";
+import { applyLayer, BatchPool, inheritDirectories, KeelSink, openLayerView, type LayerSummary, type LayerView } from "../../storage/layers/index.ts";
 import type { EngineContext } from "../context.ts";
 import { makePrivate } from "../context.ts";
 import { diskBytes } from "../system/disk-bytes.ts";
@@ -22,6 +22,7 @@ import { diskBytes } from "../system/disk-bytes.ts";
 export class LayerStore {
   readonly #context: EngineContext;
   readonly #root: string;
+  readonly #batches = new BatchPool();
 
   constructor(context: EngineContext) {
     this.#context = context;
@@ -54,7 +55,7 @@ export class LayerStore {
     try {
       mkdirSync(`${path}/fs`, { recursive: true, mode: 0o700 });
       const { keel } = this.#context;
-      return new NewLayer(path, await KeelSink.open(`${path}/fs`, { keel, directory: path }));
+      return new NewLayer(path, await KeelSink.open(`${path}/fs`, { keel, directory: path }, this.#batches));
     } catch (error) {
       rmSync(path, { recursive: true, force: true });
       throw error;

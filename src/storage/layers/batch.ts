@@ -15,36 +15,18 @@ export interface Batch {
   file: string;
 }
 
-/** Batches of sinks that have ended, for the ones that begin while others are still open: fresh memory has to be mapped and cleared first. */
-const spares: Batch[] = [];
-let openSinks = 0;
+/** Batches of sinks that have ended, for those that come after them: fresh memory has to be mapped and cleared first. */
+export class BatchPool {
+  readonly #spares: Batch[] = [];
 
-/** The two batches of one sink: while keel works on one the other is filled. */
-export class BatchPair {
-  readonly first = spares.pop() ?? emptyBatch();
-  readonly second = spares.pop() ?? emptyBatch();
-  #isHeld = true;
-
-  constructor() {
-    openSinks++;
+  take(): Batch {
+    return this.#spares.pop() ?? { part: new BulkPart(), ops: [], starts: [], file: "" };
   }
 
-  /** False once they may be another sink's. */
-  get isHeld(): boolean {
-    return this.#isHeld;
-  }
-
-  /** Gives them up. False when that was done already. */
-  release(): boolean {
-    if (!this.#isHeld) return false;
-    this.#isHeld = false;
-    openSinks--;
-    for (const batch of [this.first, this.second]) {
-      clearBatch(batch);
-      spares.push(batch);
-    }
-    if (openSinks === 0) spares.length = 0;
-    return true;
+  /** Nobody else may use it any more. */
+  give(batch: Batch): void {
+    clearBatch(batch);
+    this.#spares.push(batch);
   }
 }
 
@@ -52,10 +34,6 @@ export function clearBatch(batch: Batch): void {
   batch.part.clear();
   batch.ops.length = 0;
   batch.starts.length = 0;
-}
-
-function emptyBatch(): Batch {
-  return { part: new BulkPart(), ops: [], starts: [], file: "" };
 }
 
 /** The failure of call number `index`: of which op, on which file. */

@@ -16,6 +16,7 @@ export { DEFAULT_LAYER_LIMITS, type LayerLimits } from "./limits.ts";
 export type { LayerSummary } from "./summary.ts";
 export { applyLayer, type ApplyLayerOptions } from "./apply.ts";
 export { RecorderSink } from "./recorder.ts";
+export { BatchPool } from "./batch.ts";
 export { KeelSink } from "./keel-sink.ts";
 export { inheritDirectories, openLayerView, type LayerView, type DirectoryFacts } from "./inherit.ts";
 export { xattrPolicy, type XattrPolicy } from "./xattrs.ts";

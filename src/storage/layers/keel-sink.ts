@@ -6,7 +6,7 @@ import { errnoName, errnoText } from "../../linux/errno.ts";
 import { syscallNumber } from "../../linux/syscalls.ts";
 import type { BulkPart } from "../../plan/bulk.ts";
 import { Part, Session, type SessionOptions } from "../../plan/session.ts";
-import { BatchPair, clearBatch, entryError, failureOf, type Batch } from "./batch.ts";
+import { clearBatch, entryError, failureOf, type Batch, type BatchPool } from "./batch.ts";
 import type { LayerOp, LayerSink } from "./sink.ts";
 
 /** Where keel finds things: the layer directory is inherited, the rest are registers. */
@@ -44,10 +44,11 @@ export class KeelSink implements LayerSink, Disposable {
   readonly #session: Session;
   readonly #numbers: Numbers;
   readonly #spool: number;
-  readonly #batches = new BatchPair();
-  #filling = this.#batches.first;
-  #spare = this.#batches.second;
+  readonly #pool: BatchPool;
+  #filling: Batch;
+  #spare: Batch;
   #posted: Batch | undefined;
+  #isOpen = true;
   /** The half of the spool that this batch writes to, and how far. */
   #half = 0;
   #spooled = 0;
@@ -64,14 +65,17 @@ export class KeelSink implements LayerSink, Disposable {
   /** What is being written from here. */
   #writing: Promise<void> | undefined;
 
-  private constructor(session: Session, spool: number) {
+  private constructor(session: Session, spool: number, pool: BatchPool) {
     this.#session = session;
     this.#spool = spool;
+    this.#pool = pool;
+    this.#filling = pool.take();
+    this.#spare = pool.take();
     this.#numbers = syscallNumbers();
   }
 
-  /** Unpacks beneath `root`, a directory that exists and that nobody else writes to. */
-  static async open(root: string, options: SessionOptions): Promise<KeelSink> {
+  /** Unpacks beneath `root`, a directory that exists and that nobody else writes to. Sinks of one pool take over each other's memory. */
+  static async open(root: string, options: SessionOptions, pool: BatchPool): Promise<KeelSink> {
     const directory = openSync(root, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     let session: Session | undefined;
     try {
@@ -82,7 +86,7 @@ export class KeelSink implements LayerSink, Disposable {
       part.line.call("fcntl", [ROOT + 1, C.F_SETPIPE_SZ, PIPE_BYTES], { what: "widen the pipe", tolerate: ["EPERM", "EBUSY"] });
       const spool = part.collect(part.line.call("memfd_create", ["spool", C.MFD_CLOEXEC], { what: "make a memory file", register: SPOOL }));
       const descriptor = session.run(part).result(spool);
-      return new KeelSink(session, openSync(`/proc/${session.pid}/fd/${descriptor}`, constants.O_WRONLY));
+      return new KeelSink(session, openSync(`/proc/${session.pid}/fd/${descriptor}`, constants.O_WRONLY), pool);
     } catch (error) {
       session?.[Symbol.dispose]();
       throw error;
@@ -92,7 +96,7 @@ export class KeelSink implements LayerSink, Disposable {
   }
 
   push(op: LayerOp): void {
-    if (!this.#batches.isHeld) throw new SampanError("internal", "Cannot unpack: this layer has ended");
+    if (!this.#isOpen) throw new SampanError("internal", "Cannot unpack: this layer has ended");
     if (this.#direct >= 0 && op.op === "write") return this.#writeDirectly(op.data, op.offset);
     const batch = this.#filling;
     batch.ops.push(op.op === "write" ? WRITE : op);
@@ -147,9 +151,13 @@ export class KeelSink implements LayerSink, Disposable {
 
   /** Ends keel. Nothing more can be pushed. Idempotent. */
   [Symbol.dispose](): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     this.#session[Symbol.dispose]();
-    if (this.#batches.release()) closeSync(this.#spool);
+    closeSync(this.#spool);
     this.#closeDirect();
+    this.#pool.give(this.#filling);
+    this.#pool.give(this.#spare);
   }
 
   /** As disposing, and waits until nothing of keel is left. */

@@ -59,7 +59,8 @@ export async function startDockerd(dir: string, options: DockerOptions = {}): Pr
   ];
   // dockerd and runc are at home on a hybrid host, so that only the mounts need to be private.
   const args = host ? ["--mount", ...daemon] : ["--mount", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", ...daemon];
-  const child = spawn("unshare", args, { detached: true, stdio: ["ignore", logFd, logFd], env: testEnv() });
+  // A containerd that dockerd has given up on leaves its stacks where temporary files go: in the test's directory with all the rest.
+  const child = spawn("unshare", args, { detached: true, stdio: ["ignore", logFd, logFd], env: { ...testEnv(), TMPDIR: dir } });
   closeSync(logFd);
   const ended = new Promise<void>((resolve) => child.once("exit", () => { resolve(); }));
   const env = { DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: join(dir, "client") };

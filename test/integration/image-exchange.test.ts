@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { busyboxRootfs, createPodman, createSandbox, dockerRegistry, removeTree, runOk, startDockerd, type DockerRegistry, type Sandbox } from "../support/index.ts";
+import { busyboxRootfs, createPodman, createSandbox, dockerRegistry, removeTree, runOk, startDockerd, waitFor, type DockerRegistry, type Sandbox } from "../support/index.ts";
 import { skopeoCopy, umociBusybox } from "../support/images.ts";
 
 let dir: string;
@@ -177,6 +177,24 @@ describe("experiments 6 and 8", () => {
     await sandbox.ok(["run", "--name", "hosted", "--network", "none", "host", "true"]);
     const refused = await sandbox.sampan(["commit", "hosted", "x"]);
     expect([refused.exitCode, refused.stderr]).toEqual([1, expect.stringContaining("not on an image") as string]);
+  }, 60_000);
+
+  test("it goes on as well where commit is killed in the middle; what a person has paused stays so", async () => {
+    await using sandbox = await withImage();
+    const status = (): Promise<string> => sandbox.ok(["inspect", "--format", "{{.State.Status}}", "large"]);
+    await sandbox.ok(["run", "-d", "--name", "large", "--network", "none", "app:1", "sh", "-c", "head -c 300m /dev/urandom >/large; echo ready; sleep 1000"]);
+    await waitFor("the file", async () => (await sandbox.ok(["logs", "large"])) === "ready");
+    const commit = sandbox.start(["commit", "large", "never:1"]);
+    const ended = new Promise<void>((resolve) => commit.once("exit", () => { resolve(); }));
+    await waitFor("the freeze", async () => (await status()) === "paused");
+    commit.kill("SIGKILL");
+    await ended;
+    expect(await status()).toBe("running");
+    expect(await sandbox.ok(["exec", "large", "echo", "alive"])).toBe("alive");
+    await sandbox.ok(["pause", "large"]);
+    expect([await status(), await status()]).toEqual(["paused", "paused"]);
+    await sandbox.ok(["unpause", "large"]);
+    expect(await status()).toBe("running");
   }, 60_000);
 });
 

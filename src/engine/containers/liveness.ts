@@ -36,6 +36,17 @@ function alive(text: string | undefined): ProcessRef | undefined {
   return ref && isAlive(ref) ? { pid: ref.pid, startTime: ref.startTime } : undefined;
 }
 
+/** Frozen for the time of a command, by one that was killed before it could let it go on. */
+export function isAbandoned({ store }: EngineContext, { id }: ContainerRecord): boolean {
+  return store.resources.list(id).some(({ kind, key }) => kind === "freeze" && !isFreezer(key));
+}
+
+/** Whether the process that a freeze's key names (pid and start time) still runs. */
+export function isFreezer(key: string): boolean {
+  const [pid = 0, startTime = 0] = key.split(" ").map(Number);
+  return isAlive({ pid, startTime });
+}
+
 /** Looks at the container's processes. Those of an earlier boot are gone, whatever has their pids now. */
 export function livenessOf(context: EngineContext, record: ContainerRecord): Liveness {
   if (record.bootId !== context.bootId) return { process: undefined, monitor: undefined, starter: undefined, ended: undefined };

@@ -13,7 +13,7 @@ export async function reclaimOrphans(context: EngineContext): Promise<void> {
     else if (kind === "dir" && isOurs && [root, state].some((place) => key.startsWith(`${place}/containers/`)))
       rmSync(key, { recursive: true, force: true });
     else if (kind === "veth") await (await import("../network/leave.ts")).removeLinks(context, [key]);
-    else if (kind !== "netns" && kind !== "endpoint") continue;
+    else if (kind !== "netns" && kind !== "endpoint" && kind !== "freeze") continue;
     context.store.resources.release(containerId, kind, key);
   }
 }

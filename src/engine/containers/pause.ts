@@ -1,12 +1,14 @@
 import { SampanError, errnoOf } from "../../base/errors.ts";
+import type { ContainerId } from "../../base/ids.ts";
 import type { Cancellable } from "../api.ts";
-import type { ContainerRecord } from "../../storage/state/index.ts";
+import type { ContainerRecord, Resource } from "../../storage/state/index.ts";
 import type { EngineContext } from "../context.ts";
 import { containerPaths } from "../paths.ts";
 import { appendEvent } from "./events.ts";
 import { cgroupPathsOf } from "./groups.ts";
 import { holdHealth, resumeHealth } from "./health-hold.ts";
-import { processOf } from "./liveness.ts";
+import { processAt } from "../processes.ts";
+import { isFreezer, processOf } from "./liveness.ts";
 import { findSteady, settle } from "./settle.ts";
 
 /** Freezes every process of a container. */
@@ -15,6 +17,8 @@ export async function pauseContainer(context: EngineContext, name: string, { sig
   if (record.status === "paused") throw new SampanError("wrong-state", `Container ${record.id} is already paused`);
   if (record.status === "restarting") throw new SampanError("wrong-state", `Container ${record.id} is restarting, wait until the container is running`);
   if (record.status !== "running") throw new SampanError("wrong-state", `Container ${record.id} is not running`);
+  // Of one who was killed outside the time in which it was frozen: this is the caller's own wish.
+  forgetFreezes(context, record, ({ key }) => !isFreezer(key));
   const { freeze, thaw } = await import("../../runtime/cgroups/operations.ts");
   const groups = cgroupPathsOf(context, record.id);
   await freeze(groups, signal === undefined ? {} : { signal }).catch((error: unknown) => { throw errorOf(context, record, error); });
@@ -34,11 +38,43 @@ export async function pauseContainer(context: EngineContext, name: string, { sig
 export async function unpauseContainer(context: EngineContext, name: string, { signal }: Cancellable): Promise<void> {
   const record = await findSteady(context, name);
   if (record.status !== "paused") throw new SampanError("wrong-state", `Container ${record.id} is not paused`);
+  await goOn(context, record, signal);
+}
+
+async function goOn(context: EngineContext, record: ContainerRecord, signal: AbortSignal | undefined): Promise<void> {
   const { thaw } = await import("../../runtime/cgroups/operations.ts");
   resumeHealth(containerPaths(context.paths, record.id));
   await thaw(cgroupPathsOf(context, record.id), signal === undefined ? {} : { signal }).catch((error: unknown) => { throw errorOf(context, record, error); });
   const { moved } = context.store.containers.transition(record.id, ["paused"], "running");
   if (moved) appendEvent(context, record, "unpause");
+}
+
+/** Does something to a container that runs while all of it is frozen. Whatever happens, to this process too, it does not stay so. */
+export async function whileFrozen<T>(context: EngineContext, id: ContainerId, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  const { resources } = context.store;
+  const key = `${process.pid} ${processAt(process.pid)?.startTime ?? 0}`;
+  resources.record([{ kind: "freeze", key, containerId: id, lifetime: "run" }], Date.now());
+  try {
+    await pauseContainer(context, id, { signal });
+    try {
+      return await work();
+    } finally {
+      // Not aborted: nothing stays frozen.
+      await unpauseContainer(context, id, {});
+    }
+  } finally {
+    resources.release(id, "freeze", key);
+  }
+}
+
+/** The end of a `whileFrozen` whose process was killed: for whoever notices (`isAbandoned`). */
+export async function thawAbandoned(context: EngineContext, record: ContainerRecord): Promise<void> {
+  await goOn(context, record, undefined);
+  forgetFreezes(context, record, () => true);
+}
+
+function forgetFreezes({ store }: EngineContext, { id }: ContainerRecord, which: (freeze: Resource) => boolean): void {
+  for (const row of store.resources.list(id)) if (row.kind === "freeze" && which(row)) store.resources.release(id, row.kind, row.key);
 }
 
 /** Of a container that has ended meanwhile, and may have been started again, the groups are gone: that is what is told. */

@@ -5,7 +5,7 @@ import type { EngineContext } from "../context.ts";
 import { isBeingExecuted, sleep } from "./end.ts";
 import { appendEvent } from "./events.ts";
 import type { EndedRun } from "./finish.ts";
-import { livenessOf, ownerOf, processOf } from "./liveness.ts";
+import { isAbandoned, livenessOf, ownerOf, processOf } from "./liveness.ts";
 import type { Liveness } from "./liveness.ts";
 
 /** How long somebody else's clean-up is waited for. */
@@ -32,8 +32,9 @@ export function isTrue(context: EngineContext, record: ContainerRecord): boolean
     case "dead":
       return true;
     case "running":
-    case "paused":
       return processOf(context, record) !== undefined;
+    case "paused":
+      return processOf(context, record) !== undefined && !isAbandoned(context, record);
     case "creating":
     case "restarting":
     case "removing":
@@ -97,6 +98,7 @@ async function unowned(context: EngineContext, record: ContainerRecord): Promise
   if (live.process !== undefined) {
     // Its starter was killed after the program began: it goes on in the background.
     if (record.status === "creating") adopt(context, record);
+    if (record.status === "paused") await (await import("./pause.ts")).thawAbandoned(context, record);
     return "again";
   }
   const isOfThisBoot = record.bootId === context.bootId;

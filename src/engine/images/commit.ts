@@ -15,7 +15,7 @@ import { DirectoryWalker, openHostAccess } from "../access/index.ts";
 import type { Cancellable, CommitRequest } from "../api.ts";
 import { storedConfigOf } from "../containers/begin.ts";
 import { appendEvent } from "../containers/events.ts";
-import { pauseContainer, unpauseContainer } from "../containers/pause.ts";
+import { whileFrozen } from "../containers/pause.ts";
 import { findSteady } from "../containers/settle.ts";
 import type { EngineContext } from "../context.ts";
 import { containerPaths } from "../paths.ts";
@@ -49,7 +49,7 @@ export async function commitContainer(context: EngineContext, name: string, requ
   // A wrong change is found before the container is frozen.
   const changed = applyChanges({ ...config.config, config: containerConfig(stored, config.config.config ?? {}) }, request.changes);
   const layers = new LayerStore(context);
-  const layer = await frozen(context, record, request.pause, signal, async () => {
+  const read = async (): ReturnType<typeof makeLayer> => {
     using access = await openHostAccess(context);
     const root = openSync(containerPaths(context.paths, record.id).upper, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     try {
@@ -58,7 +58,8 @@ export async function commitContainer(context: EngineContext, name: string, requ
     } finally {
       closeSync(root);
     }
-  });
+  };
+  const layer = request.pause && record.status === "running" ? await whileFrozen(context, record.id, signal, read) : await read();
   const created = new Date().toISOString();
   const { comment: _, ...rest } = changed;
   const committed = appendLayer(
@@ -94,24 +95,6 @@ function cannotCommit(record: ContainerRecord, stored: StoredConfig): SampanErro
       ? `Pack what it has with: sampan export ${record.name} | sampan import - NAME`
       : `Make an image of the directory first: tar -C ${path} -c . | sampan import - NAME`,
   });
-}
-
-/** Runs `work` while the container's processes stand still, if it runs and that is wanted. */
-async function frozen<T>(
-  context: EngineContext,
-  { id, status }: ContainerRecord,
-  pause: boolean,
-  signal: AbortSignal | undefined,
-  work: () => Promise<T>,
-): Promise<T> {
-  if (!pause || status !== "running") return work();
-  await pauseContainer(context, id, { signal });
-  try {
-    return await work();
-  } finally {
-    // Not aborted: whatever happens, nothing stays frozen.
-    await unpauseContainer(context, id, {});
-  }
 }
 
 /** Leaves out the places that the engine made for mounts: they are empty, and nothing in the container could write to them. */

@@ -1,7 +1,7 @@
 import type { ContainerId } from "../../base/ids.ts";
 import type { StateDatabase } from "./database.ts";
 
-export type ResourceKind = "cgroup" | "veth" | "netns" | "endpoint" | "mount" | "dir" | "file" | "nft";
+export type ResourceKind = "cgroup" | "veth" | "netns" | "endpoint" | "mount" | "dir" | "file" | "nft" | "freeze";
 
 /**
  * Something of the kernel's or the file system's that somebody has to remove. Recorded *before* it is made and released
@@ -10,7 +10,7 @@ export type ResourceKind = "cgroup" | "veth" | "netns" | "endpoint" | "mount" | 
  */
 export interface Resource {
   readonly kind: ResourceKind;
-  /** What finds it again: a path, an interface's name. */
+  /** What finds it again: a path, an interface's name; of a freeze, who will end it. */
   readonly key: string;
   readonly containerId: ContainerId;
   /** "run": from start to exit. "container": until it is removed. */

@@ -84,11 +84,9 @@ export function closeForInit(line: Line, kept: Fd | undefined, where: string): v
   line.call("close_range", [kept === undefined ? OF_THE_PROGRAM : OF_THE_PROGRAM + 1, 0xffffffff, 0], { what, why: "init stays, and none of the host's may be open in it (CVE-2024-21626)" });
 }
 
-const PR_SET_DUMPABLE = 4;
-
-/** Where processes of others are in the same pid namespace. Calls execve, which ends this. */
+/** Where processes of others are in the same pid namespace. It ends with execve(2). */
 export function hideFromOthers(line: Line, where: string): void {
-  line.call("prctl", [PR_SET_DUMPABLE, 0, 0, 0, 0], { what: `hide from the processes ${where}`, why: "no process inside may trace this one or open its descriptors before it has become the program (CVE-2016-9962)" });
+  line.call("prctl", [C.PR_SET_DUMPABLE, 0, 0, 0, 0], { what: `hide from the processes ${where}`, why: "no process inside may trace this one or open its descriptors before it has become the program (CVE-2016-9962)" });
 }
 
 /** The process dies with its parent: a container without its monitor would have nobody to report its end. */

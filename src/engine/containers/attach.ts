@@ -10,8 +10,8 @@ import { containerPaths } from "../paths.ts";
 import type { StoredConfig } from "../spec/stored.ts";
 import { leaveOnAbort, throwIfCancelled } from "./abort.ts";
 import { parseDetachKeys } from "./detach-keys.ts";
+import { appendEvent } from "./events.ts";
 import { processOf } from "./liveness.ts";
-import { nowNs } from "./record.ts";
 import { forwardSignals } from "./signals.ts";
 import { attachedTo, connectStreams, stdioOf } from "./streams.ts";
 
@@ -45,13 +45,7 @@ export async function attachToContainer(context: EngineContext, name: string, op
   });
   connectStreams({ ...streams, stdin }, running);
   const stop = forwardSignals(running, { sigProxy: options.sigProxy && !request.tty, tty: request.tty });
-  context.store.events.append({
-    timeNs: nowNs(),
-    type: "container",
-    action: "attach",
-    actorId: record.id,
-    attributes: { ...record.labels, image: record.imageReference, name: record.name },
-  });
+  appendEvent(context, record, "attach");
   const stay = leaveOnAbort(running, options.signal);
   const { report } = await running.finished;
   stop();

@@ -41,7 +41,12 @@ export function isAbandoned({ store }: EngineContext, { id }: ContainerRecord): 
   return store.resources.list(id).some(({ kind, key }) => kind === "freeze" && !isFreezer(key));
 }
 
-/** Whether the process that a freeze's key names (pid and start time) still runs. */
+/** This process, as the key of a freeze. */
+export function freezerKey(): string {
+  return `${process.pid} ${processAt(process.pid)?.startTime ?? 0}`;
+}
+
+/** Whether the process that a freeze's key names still runs. */
 export function isFreezer(key: string): boolean {
   const [pid = 0, startTime = 0] = key.split(" ").map(Number);
   return isAlive({ pid, startTime });

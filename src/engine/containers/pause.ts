@@ -7,8 +7,7 @@ import { containerPaths } from "../paths.ts";
 import { appendEvent } from "./events.ts";
 import { cgroupPathsOf } from "./groups.ts";
 import { holdHealth, resumeHealth } from "./health-hold.ts";
-import { processAt } from "../processes.ts";
-import { isFreezer, processOf } from "./liveness.ts";
+import { freezerKey, isFreezer, processOf } from "./liveness.ts";
 import { findSteady, settle } from "./settle.ts";
 
 /** Freezes every process of a container. */
@@ -52,7 +51,7 @@ async function goOn(context: EngineContext, record: ContainerRecord, signal: Abo
 /** Does something to a container that runs while all of it is frozen. Whatever happens, to this process too, it does not stay so. */
 export async function whileFrozen<T>(context: EngineContext, id: ContainerId, signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
   const { resources } = context.store;
-  const key = `${process.pid} ${processAt(process.pid)?.startTime ?? 0}`;
+  const key = freezerKey();
   resources.record([{ kind: "freeze", key, containerId: id, lifetime: "run" }], Date.now());
   try {
     await pauseContainer(context, id, { signal });

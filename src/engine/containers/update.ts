@@ -12,7 +12,7 @@ import { isAlive } from "../processes.ts";
 import { sleep } from "./end.ts";
 import { cgroupPathsOf } from "./groups.ts";
 import { processOf } from "./liveness.ts";
-import { nowNs } from "./record.ts";
+import { appendEvent } from "./events.ts";
 import { findSteady, steady } from "./settle.ts";
 import { cgroupPath, cgroupPlanOf } from "./start.ts";
 
@@ -52,13 +52,7 @@ export async function updateContainer(
     context.store.containers.setConfig(record.id, JSON.stringify(updatedOf(now)));
     if (request.restart)
       context.store.containers.update(record.id, { restartPolicy: request.restart.name, restartMaxRetries: request.restart.maximumRetryCount });
-    context.store.events.append({
-      timeNs: nowNs(),
-      type: "container",
-      action: "update",
-      actorId: record.id,
-      attributes: { ...record.labels, image: record.imageReference, name: record.name },
-    });
+    appendEvent(context, record, "update");
   });
   return { warnings: [] };
 }
